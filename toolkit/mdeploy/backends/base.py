@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The protocol that every runtime is behind: ``prepare(artifact) -> session``, ``session.run(inputs) -> outputs``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from mdeploy.artifact import Artifact
+
+__all__ = ["Array", "Availability", "Backend", "PrepareOptions", "Session"]
+
+Array = npt.NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Availability:
+    """Whether a backend can run here.
+
+    ``reason`` says what is missing and ``install`` the command that brings it; both are empty when available.
+    """
+
+    available: bool
+    version: str = ""
+    reason: str = ""
+    install: str = ""
+
+
+@dataclass(frozen=True)
+class PrepareOptions:
+    """What a caller may ask of a session. ``threads`` 0 leaves the choice to the backend."""
+
+    threads: int = 0
+
+
+@runtime_checkable
+class Session(Protocol):
+    """A loaded model. Not thread-safe; close it, or use it as a context manager."""
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once. Inputs and outputs go by position, with the manifest's shapes and dtypes."""
+        ...
+
+    def close(self) -> None:
+        """Release files, processes and memory. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """One runtime. A file in this package defines one and registers it in ``backends/__init__.py``."""
+
+    name: str
+    title: str
+
+    def availability(self) -> Availability:
+        """Look, cheaply, whether this backend can run."""
+        ...
+
+    def prepare(self, artifact: Artifact, options: PrepareOptions) -> Session:
+        """Load the artifact's model.
+
+        Raises ``UnavailableError`` when the backend is not installed, ``InputError`` for a broken artifact and
+        ``UnsupportedError`` when the runtime does not have one of its operators.
+        """
+        ...

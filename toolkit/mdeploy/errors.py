@@ -1,0 +1,78 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every error that a user can meet, and the exit code of each.
+
+::
+
+    MdeployError
+     ├─ CheckFailed        1   parity, device parity or a regression check did not hold
+     ├─ UsageError         2   flags that do not go together
+     ├─ InputError         3   an input is missing, unreadable, corrupt or refused
+     ├─ UnsupportedError   4   the model needs something we cannot express, every such node named
+     └─ UnavailableError   5   a tool, runtime or device is missing; the message says how to get it
+
+Anything else that escapes is an internal error (70); an interrupt is 130. The C ABI uses the same numbers.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "EXIT_INTERNAL",
+    "EXIT_INTERRUPTED",
+    "CheckFailed",
+    "InputError",
+    "MdeployError",
+    "UnavailableError",
+    "UnsupportedError",
+    "UsageError",
+    "error_for_status",
+]
+
+EXIT_INTERNAL = 70
+EXIT_INTERRUPTED = 130
+
+
+class MdeployError(Exception):
+    """Base of all errors that are shown to the user as one line, without a traceback."""
+
+    exit_code: int = EXIT_INTERNAL
+
+
+class CheckFailed(MdeployError):
+    """A check ran and did not hold."""
+
+    exit_code = 1
+
+
+class UsageError(MdeployError):
+    """The command line, or a call, does not make sense."""
+
+    exit_code = 2
+
+
+class InputError(MdeployError):
+    """A file or directory is missing, unreadable, corrupt, or refused for safety."""
+
+    exit_code = 3
+
+
+class UnsupportedError(MdeployError):
+    """Something in the model cannot be expressed; the message lists every such node."""
+
+    exit_code = 4
+
+
+class UnavailableError(MdeployError):
+    """A needed tool, runtime or device is not there; the message says how to get it."""
+
+    exit_code = 5
+
+
+_BY_STATUS: dict[int, type[MdeployError]] = {
+    cls.exit_code: cls for cls in (CheckFailed, UsageError, InputError, UnsupportedError, UnavailableError)
+}
+
+
+def error_for_status(status: int, message: str) -> MdeployError:
+    """Return the error for a status of the C ABI or an exit code of the harness."""
+    return _BY_STATUS.get(status, MdeployError)(message)

@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Builds the native runtime and the host harness with CMake as part of the Python package.
+
+The metadata is in pyproject.toml. The runtime is loaded by ctypes, so one wheel per platform serves every Python.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from setuptools import Distribution, Extension, setup
+from setuptools.command.bdist_wheel import bdist_wheel
+from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).resolve().parent
+RUNTIME = ROOT / "runtime"
+LIBRARY = "libmdeploy_runtime.dylib" if sys.platform == "darwin" else "libmdeploy_runtime.so"
+HARNESS = "mdeploy-harness"
+BUNDLED = {"demo": [ROOT / "examples" / "resnest_small_cifar10.pt", ROOT / "examples" / "demo_picture.png"]}
+
+
+class BuildNative(build_ext):
+    """Runs CMake and puts the shared library and the harness into ``mdeploy/_native``."""
+
+    def build_extension(self, ext: Extension) -> None:
+        if sys.platform not in ("linux", "darwin"):
+            raise SystemExit("mdeploy builds on Linux and macOS; on Windows use WSL")
+        build = Path(self.build_temp).resolve() / "runtime"
+        build.mkdir(parents=True, exist_ok=True)
+        generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+        configure = ["cmake", "-S", RUNTIME, "-B", build, *generator, "-DCMAKE_BUILD_TYPE=Release"]
+        configure.append("-DMDEPLOY_TESTS=OFF")
+        jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL") or str(os.cpu_count() or 2)
+        subprocess.run(list(map(str, configure)), check=True)
+        subprocess.run(["cmake", "--build", str(build), "--parallel", jobs], check=True)
+        destination = Path(self.get_ext_fullpath(ext.name)).resolve().parent
+        destination.mkdir(parents=True, exist_ok=True)
+        for name in (LIBRARY, HARNESS):
+            found = next((path for path in (build / name, build / "harness" / name) if path.exists()), None)
+            if found is None:
+                raise SystemExit(f"the CMake build made no {name}")
+            _replace(found, destination / name)
+
+
+class BuildPython(build_py):
+    """Adds what an installed package needs and a checkout has elsewhere.
+
+    The runtime's sources let ``mdeploy package`` build the harness for other ABIs; the demo's files let
+    ``mdeploy demo`` run.
+    """
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        package = Path(self.build_lib) / "mdeploy"
+        sources = package / "_runtime"
+        shutil.rmtree(sources, ignore_errors=True)
+        for part in ("include", "src", "harness"):
+            shutil.copytree(RUNTIME / part, sources / part, ignore=shutil.ignore_patterns("tests"))
+        for path in (*RUNTIME.glob("*.cmake"), *RUNTIME.glob("*.txt")):
+            shutil.copy2(path, sources / path.name)
+        for folder, files in BUNDLED.items():
+            (package / folder).mkdir(parents=True, exist_ok=True)
+            for path in files:
+                if path.exists():
+                    shutil.copy2(path, package / folder / path.name)
+
+
+class PlatformWheel(bdist_wheel):
+    """The native part does not use Python's ABI: tag the wheel for the platform alone."""
+
+    def get_tag(self) -> tuple[str, str, str]:
+        return ("py3", "none", super().get_tag()[2])
+
+
+class NativeDistribution(Distribution):
+    """Has native code even though setuptools sees no C source."""
+
+    def has_ext_modules(self) -> bool:
+        return True
+
+
+def _replace(source: Path, destination: Path) -> None:
+    # Renaming over a library that a running process has mapped is safe; writing into it is not.
+    partial = destination.with_name(destination.name + ".partial")
+    shutil.copy2(source, partial)
+    partial.replace(destination)
+
+
+setup(
+    distclass=NativeDistribution,
+    ext_modules=[Extension("mdeploy._native.runtime", sources=[])],
+    cmdclass={"build_ext": BuildNative, "build_py": BuildPython, "bdist_wheel": PlatformWheel},
+)

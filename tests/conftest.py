@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every test may use: where things are, and the rule about skipping."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Two workers on two cores: more threads in each only get in each other's way.
+    if os.environ.get("PYTEST_XDIST_WORKER"):
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """With MDEPLOY_NO_SKIP, as in CI, a test that skips fails: what it needs should have been installed.
+
+    A reason that starts with "not applicable" is a real one (an instruction set that this CPU does not have).
+    """
+    report = yield
+    if report.skipped and os.environ.get("MDEPLOY_NO_SKIP") and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if "not applicable" not in reason:
+            report.outcome = "failed"
+            report.longrepr = f"skipped where nothing may be skipped: {reason}"
+    return report
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """The root of the checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with real pictures: ``../shared/data``, or what MDEPLOY_SHARED_DATA names."""
+    folder = Path(os.environ.get("MDEPLOY_SHARED_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / "cifar10").is_dir():
+        pytest.skip(f"no pictures at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def bundled_checkpoint() -> Path:
+    """The trained checkpoint that comes with the project."""
+    return ROOT / "examples" / "resnest_small_cifar10.pt"

@@ -1,0 +1,104 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The import arrows of ARCHITECTURE.md, read from the sources."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# A part may import the parts to the right of it in ARCHITECTURE.md's list, never the ones to its left.
+LAYERS = [
+    {"cli"},
+    {"demo", "evaluation", "prediction"},
+    {"conversion", "doctor"},
+    {"parity"},
+    {"devices"},
+    {"package"},
+    {"report"},
+    {"sources"},
+    {"onnx"},
+    {"backends"},
+    {"caffe2"},
+    {"artifact", "checkpoint", "native"},
+    {"errors", "schemas"},
+]
+RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
+C_SOURCES = {".c", ".cc", ".cpp", ".h", ".inc"}
+
+
+def imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def python_files(folder: str) -> list[Path]:
+    return sorted((ROOT / folder).rglob("*.py"))
+
+
+def test_toolkit_never_imports_training() -> None:
+    offenders = [str(p) for p in python_files("toolkit") if any(n.startswith("mdeploy_training") for n in imports(p))]
+    assert not offenders
+
+
+def test_arrows_point_one_way() -> None:
+    offenders = []
+    for path in python_files("toolkit"):
+        part = path.relative_to(ROOT / "toolkit" / "mdeploy").parts[0].removesuffix(".py")
+        if part not in RANK:
+            continue
+        for name in imports(path):
+            match = re.match(r"mdeploy\.(\w+)", name)
+            if match and match[1] in RANK and RANK[match[1]] < RANK[part]:
+                offenders.append(f"{path.relative_to(ROOT)} imports {name}")
+    assert not offenders
+
+
+def test_every_part_has_a_place() -> None:
+    parts = {p.name.removesuffix(".py") for p in (ROOT / "toolkit" / "mdeploy").iterdir() if not p.name.startswith("_")}
+    assert parts - {"py.typed"} <= set(RANK), "a new part of mdeploy needs a line in LAYERS and ARCHITECTURE.md"
+
+
+@pytest.mark.parametrize("folder", ["android_harness", "ios_harness", "runtime/harness"])
+def test_harnesses_know_only_public_headers(folder: str) -> None:
+    offenders = []
+    for path in (ROOT / folder).rglob("*"):
+        if path.suffix in C_SOURCES and "build" not in path.parts and "target" not in path.parts:
+            for include in re.findall(r'#include [<"](?:\.\./)*(?:runtime/)?src/([^">]+)[">]', path.read_text()):
+                offenders.append(f"{path.relative_to(ROOT)} includes src/{include}")
+    assert not offenders
+
+
+def test_runtime_knows_no_host_language() -> None:
+    offenders = []
+    for path in (ROOT / "runtime").rglob("*"):
+        if path.suffix in C_SOURCES and re.search(r"#include <(?:jni|Python|android/|UIKit|Foundation)", path.read_text()):
+            offenders.append(str(path.relative_to(ROOT)))
+    assert not offenders
+
+
+def test_no_machine_paths_and_every_source_has_a_licence_line() -> None:
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    sources = {".py", ".java", ".swift", ".kts", ".sh", *C_SOURCES}
+    unlicensed, paths = [], []
+    for name in tracked:
+        path = ROOT / name
+        if path.suffix in sources and path.exists():
+            text = path.read_text()
+            if "SPDX-License-Identifier: Apache-2.0" not in text[:400]:
+                unlicensed.append(name)
+            if re.search(r"(^|[^A-Za-z0-9_.-])/(work|root|farm)/", text, re.M):
+                paths.append(name)
+    assert not unlicensed
+    assert not paths

@@ -27,7 +27,8 @@ LAYERS = [
     {"onnx"},
     {"backends"},
     {"caffe2"},
-    {"artifact", "checkpoint", "native"},
+    {"artifact"},
+    {"manifest", "checkpoint", "native"},
     {"errors", "schemas"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

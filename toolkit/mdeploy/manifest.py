@@ -1,0 +1,289 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The manifest of an artifact as frozen dataclasses: exactly ``schemas/manifest.schema.json``, read and written.
+
+``Manifest.from_json`` validates against the schema first, so that every field below can be trusted afterwards;
+``Manifest.to_json`` gives plain JSON values in the schema's order. Equal manifests give equal bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from importlib import resources
+from typing import Any
+
+import jsonschema
+from jsonschema.exceptions import best_match
+
+from mdeploy.errors import InputError
+
+__all__ = [
+    "MANIFEST_SCHEMA",
+    "FileEntry",
+    "GoldenEntry",
+    "InputSpec",
+    "Manifest",
+    "OutputSpec",
+    "PassRecord",
+    "Resize",
+    "Source",
+    "manifest_schema",
+]
+
+MANIFEST_SCHEMA = "mdeploy-manifest/1"
+
+
+@cache
+def manifest_schema() -> dict[str, Any]:
+    """Return the JSON schema that Python, C++, Java and Swift are all tested against."""
+    text = (resources.files("mdeploy") / "schemas" / "manifest.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+@dataclass(frozen=True)
+class Source:
+    """What the artifact was converted from. ``file`` is a base name: no path of the machine that converted."""
+
+    kind: str
+    file: str
+    sha256: str
+    model: str | None = None
+    arguments: Mapping[str, Any] | None = None
+    metrics: Mapping[str, Any] | None = None
+    exporter: str | None = None
+
+
+@dataclass(frozen=True)
+class Resize:
+    """Scale the shorter side to ``short_side`` pixels, or to exactly ``size`` [height, width]; the other is None."""
+
+    mode: str
+    short_side: int | None = None
+    size: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """One input of the net, and how a picture becomes it: resize, crop, then (pixel / 255 - mean) / std."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    layout: str | None = None
+    color_order: str | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    resize: Resize | None = None
+    crop: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class OutputSpec:
+    """One output of the net; ``meaning`` (logits, log_probabilities, probabilities) decides the tolerance rule."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str = "float32"
+    meaning: str = "logits"
+
+
+@dataclass(frozen=True)
+class FileEntry:
+    """Size in bytes and SHA-256 (lower-case hex) of one file."""
+
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class GoldenEntry:
+    """One golden case: ``golden/CASE/{input_N,output_N}.npy``."""
+
+    case: str
+    kind: str
+    seed: int | None = None
+    picture: str | None = None
+
+
+@dataclass(frozen=True)
+class PassRecord:
+    """What one graph pass did. ``max_abs`` is the largest difference it made on the check inputs."""
+
+    name: str
+    applied: bool
+    nodes_before: int | None = None
+    nodes_after: int | None = None
+    max_abs: float | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """manifest.json: what the nets are, where they came from, and how to feed them."""
+
+    name: str
+    source: Source
+    tools: Mapping[str, str]
+    inputs: tuple[InputSpec, ...]
+    outputs: tuple[OutputSpec, ...]
+    labels: tuple[str, ...] | None = None
+    files: Mapping[str, FileEntry] = field(default_factory=dict)
+    golden: tuple[GoldenEntry, ...] = ()
+    operators: Mapping[str, int] = field(default_factory=dict)
+    parameters: int = 0
+    macs: int = 0
+    passes: tuple[PassRecord, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: Any, where: str = "manifest.json") -> Manifest:
+        """Validate parsed JSON and return the manifest.
+
+        Raises ``InputError`` naming ``where`` and the key at fault.
+        """
+        _validate(data, where)
+        manifest = cls(
+            name=data["name"],
+            source=Source(**data["source"]),
+            tools=data["tools"],
+            inputs=tuple(_input_from_json(item) for item in data["inputs"]),
+            outputs=tuple(OutputSpec(**{**item, "shape": tuple(item["shape"])}) for item in data["outputs"]),
+            labels=None if data["labels"] is None else tuple(data["labels"]),
+            files={path: FileEntry(**entry) for path, entry in data["files"].items()},
+            golden=tuple(GoldenEntry(**item) for item in data["golden"]),
+            operators=data["operators"],
+            parameters=data["parameters"],
+            macs=data["macs"],
+            passes=tuple(PassRecord(**item) for item in data["passes"]),
+        )
+        _check_consistency(manifest, where)
+        return manifest
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, validated against the schema."""
+        data: dict[str, Any] = {
+            "schema": MANIFEST_SCHEMA,
+            "name": self.name,
+            "source": {
+                "kind": self.source.kind,
+                "file": self.source.file,
+                "sha256": self.source.sha256,
+                "model": self.source.model,
+                "arguments": _optional_dict(self.source.arguments),
+                "metrics": _optional_dict(self.source.metrics),
+                "exporter": self.source.exporter,
+            },
+            "tools": dict(sorted(self.tools.items())),
+            "inputs": [_input_to_json(spec) for spec in self.inputs],
+            "outputs": [
+                {"name": spec.name, "shape": list(spec.shape), "dtype": spec.dtype, "meaning": spec.meaning}
+                for spec in self.outputs
+            ],
+            "labels": None if self.labels is None else list(self.labels),
+            "files": {
+                path: {"bytes": entry.bytes, "sha256": entry.sha256} for path, entry in sorted(self.files.items())
+            },
+            "golden": [
+                {"case": item.case, "kind": item.kind, "seed": item.seed, "picture": item.picture}
+                for item in self.golden
+            ],
+            "operators": dict(sorted(self.operators.items())),
+            "parameters": self.parameters,
+            "macs": self.macs,
+            "passes": [_pass_to_json(item) for item in self.passes],
+        }
+        _validate(data, "the manifest to write")
+        _check_consistency(self, "the manifest to write")
+        return data
+
+    def to_text(self) -> str:
+        """Return the text of manifest.json."""
+        return json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _validate(data: Any, where: str) -> None:
+    error = best_match(jsonschema.Draft202012Validator(manifest_schema()).iter_errors(data))
+    if error is None:
+        return
+    key = error.json_path.removeprefix("$").lstrip(".") or "the top level"
+    message = error.message if len(error.message) <= 200 else error.message[:200] + "..."
+    raise InputError(f"{where}: {key}: {message}")
+
+
+def _check_consistency(manifest: Manifest, where: str) -> None:
+    """What a JSON schema cannot say."""
+    cases = [item.case for item in manifest.golden]
+    if len(set(cases)) != len(cases):
+        raise InputError(f"{where}: golden: two cases have the same name")
+    for index, spec in enumerate(manifest.inputs):
+        key = f"{where}: inputs[{index}]"
+        if spec.resize is not None and (spec.resize.short_side is None) == (spec.resize.size is None):
+            raise InputError(f"{key}.resize: exactly one of short_side and size must be given")
+        if (spec.mean is None) != (spec.std is None):
+            raise InputError(f"{key}: mean and std go together")
+        if spec.layout is None:
+            continue
+        if len(spec.shape) != 4:
+            raise InputError(f"{key}.shape: a picture of layout {spec.layout} has 4 dimensions, got {list(spec.shape)}")
+        channels = spec.shape[1 if spec.layout == "NCHW" else 3]
+        for name, values in (("mean", spec.mean), ("std", spec.std)):
+            if values is not None and len(values) != channels:
+                raise InputError(f"{key}.{name}: {len(values)} values for {channels} channels")
+        if spec.std is not None and any(not value > 0 for value in spec.std):
+            raise InputError(f"{key}.std: must be greater than zero")
+
+
+def _input_from_json(item: Mapping[str, Any]) -> InputSpec:
+    resize = item["resize"]
+    return InputSpec(
+        name=item["name"],
+        shape=tuple(item["shape"]),
+        dtype=item["dtype"],
+        layout=item["layout"],
+        color_order=item["color_order"],
+        mean=None if item["mean"] is None else tuple(float(value) for value in item["mean"]),
+        std=None if item["std"] is None else tuple(float(value) for value in item["std"]),
+        resize=None if resize is None else Resize(resize["mode"], resize["short_side"], _pair(resize["size"])),
+        crop=_pair(item["crop"]),
+    )
+
+
+def _input_to_json(spec: InputSpec) -> dict[str, Any]:
+    resize = spec.resize
+    return {
+        "name": spec.name,
+        "shape": list(spec.shape),
+        "dtype": spec.dtype,
+        "layout": spec.layout,
+        "color_order": spec.color_order,
+        "mean": None if spec.mean is None else list(spec.mean),
+        "std": None if spec.std is None else list(spec.std),
+        "resize": None
+        if resize is None
+        else {
+            "mode": resize.mode,
+            "short_side": resize.short_side,
+            "size": None if resize.size is None else list(resize.size),
+        },
+        "crop": None if spec.crop is None else list(spec.crop),
+    }
+
+
+def _pass_to_json(record: PassRecord) -> dict[str, Any]:
+    data: dict[str, Any] = {"name": record.name, "applied": record.applied}
+    if record.nodes_before is not None:
+        data["nodes_before"] = record.nodes_before
+    if record.nodes_after is not None:
+        data["nodes_after"] = record.nodes_after
+    data["max_abs"] = record.max_abs
+    return data
+
+
+def _pair(values: list[int] | None) -> tuple[int, int] | None:
+    return None if values is None else (values[0], values[1])
+
+
+def _optional_dict(values: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if values is None else dict(values)

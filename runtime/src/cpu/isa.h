@@ -29,18 +29,11 @@ bool isa_supported(Isa isa);
 // The best supported set. Detected once.
 Isa best_isa();
 
-// Channels in one block of the blocked activation layout (see kernels/layout.h): one vector register of floats,
-// or 1 where activations stay plain.
-constexpr int channel_block(Isa isa) {
-  switch (isa) {
-    case Isa::kReference: return 1;
-    case Isa::kSse2: return 4;
-    case Isa::kAvx2: return 8;
-    case Isa::kAvx512: return 16;
-    case Isa::kNeon: return 4;
-  }
-  return 1;
-}
+// Channels in one block of the blocked activation layout (see kernels/layout.h), or 1 where activations stay plain.
+// One block for every set (one AVX-512 register, two of AVX2, four of NEON or SSE2): one weight packing, and every
+// channel range that lies on blocks stays 64-byte aligned.
+constexpr int kChannelBlock = 16;
+constexpr int channel_block(Isa isa) { return isa == Isa::kReference ? 1 : kChannelBlock; }
 
 }  // namespace mdeploy
 

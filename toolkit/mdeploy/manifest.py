@@ -80,6 +80,18 @@ class InputSpec:
     resize: Resize | None = None
     crop: tuple[int, int] | None = None
 
+    @classmethod
+    def from_json(cls, data: Any, where: str) -> InputSpec:
+        """Validate one input's parsed JSON, alone, and return it. Raises ``InputError`` naming ``where``."""
+        _validate(data, where, {"$defs": manifest_schema()["$defs"], "$ref": "#/$defs/input"})
+        spec = _input_from_json(data)
+        _check_input(spec, where)
+        return spec
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values in the schema's order."""
+        return _input_to_json(self)
+
 
 @dataclass(frozen=True)
 class OutputSpec:
@@ -203,8 +215,8 @@ class Manifest:
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _validate(data: Any, where: str) -> None:
-    error = best_match(jsonschema.Draft202012Validator(manifest_schema()).iter_errors(data))
+def _validate(data: Any, where: str, schema: Mapping[str, Any] | None = None) -> None:
+    error = best_match(jsonschema.Draft202012Validator(schema or manifest_schema()).iter_errors(data))
     if error is None:
         return
     key = error.json_path.removeprefix("$").lstrip(".") or "the top level"
@@ -218,21 +230,24 @@ def _check_consistency(manifest: Manifest, where: str) -> None:
     if len(set(cases)) != len(cases):
         raise InputError(f"{where}: golden: two cases have the same name")
     for index, spec in enumerate(manifest.inputs):
-        key = f"{where}: inputs[{index}]"
-        if spec.resize is not None and (spec.resize.short_side is None) == (spec.resize.size is None):
-            raise InputError(f"{key}.resize: exactly one of short_side and size must be given")
-        if (spec.mean is None) != (spec.std is None):
-            raise InputError(f"{key}: mean and std go together")
-        if spec.layout is None:
-            continue
-        if len(spec.shape) != 4:
-            raise InputError(f"{key}.shape: a picture of layout {spec.layout} has 4 dimensions, got {list(spec.shape)}")
-        channels = spec.shape[1 if spec.layout == "NCHW" else 3]
-        for name, values in (("mean", spec.mean), ("std", spec.std)):
-            if values is not None and len(values) != channels:
-                raise InputError(f"{key}.{name}: {len(values)} values for {channels} channels")
-        if spec.std is not None and any(not value > 0 for value in spec.std):
-            raise InputError(f"{key}.std: must be greater than zero")
+        _check_input(spec, f"{where}: inputs[{index}]")
+
+
+def _check_input(spec: InputSpec, key: str) -> None:
+    if spec.resize is not None and (spec.resize.short_side is None) == (spec.resize.size is None):
+        raise InputError(f"{key}.resize: exactly one of short_side and size must be given")
+    if (spec.mean is None) != (spec.std is None):
+        raise InputError(f"{key}: mean and std go together")
+    if spec.layout is None:
+        return
+    if len(spec.shape) != 4:
+        raise InputError(f"{key}.shape: a picture of layout {spec.layout} has 4 dimensions, got {list(spec.shape)}")
+    channels = spec.shape[1 if spec.layout == "NCHW" else 3]
+    for name, values in (("mean", spec.mean), ("std", spec.std)):
+        if values is not None and len(values) != channels:
+            raise InputError(f"{key}.{name}: {len(values)} values for {channels} channels")
+    if spec.std is not None and any(not value > 0 for value in spec.std):
+        raise InputError(f"{key}.std: must be greater than zero")
 
 
 def _input_from_json(item: Mapping[str, Any]) -> InputSpec:

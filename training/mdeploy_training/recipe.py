@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""A recipe: every number of a training run, as typed data read from a TOML file.
+
+The named recipes are the files in ``recipes/``; any field can be overridden by ``--set FIELD=VALUE``.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from mdeploy.errors import InputError, UsageError
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+__all__ = ["Precision", "Recipe", "ScheduleName", "load_recipe", "named_recipes"]
+
+ScheduleName = Literal["multistep", "step", "cosine", "one_cycle"]
+Precision = Literal["auto", "fp32", "bf16"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """What one run does. Lengths of time are in epochs."""
+
+    epochs: int
+    batch: int
+    """Pictures per step, over all processes."""
+    lr: float
+    """Peak learning rate, for the whole batch."""
+    momentum: float = 0.0
+    nesterov: bool = False
+    weight_decay: float = 0.0
+    decay_norm_and_bias: bool = True
+    """Whether weight decay also acts on normalisation parameters and biases."""
+    schedule: ScheduleName
+    """multistep: times ``gamma`` at each of ``milestones``. step: times ``gamma`` every ``step_epochs``. cosine: to 0.
+    one_cycle: up over ``warmup_epochs``, then straight down to 0."""
+    warmup_epochs: float = 0.0
+    """The learning rate rises linearly from 0 over this time, under every schedule."""
+    milestones: tuple[int, ...] = ()
+    step_epochs: int = 0
+    gamma: float = 0.1
+    label_smoothing: float = 0.0
+    ema: float = 0.0
+    """Decay per step of the averaged weights that are tested and saved; 0 switches averaging off."""
+    crop_padding: int = 0
+    """Random crops after reflecting the border by so many pixels."""
+    flip: bool = False
+    """Random horizontal flips."""
+    precision: Precision = "auto"
+    """auto: bfloat16 autocast where the device computes it natively, else float32."""
+    channels_last: bool = True
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch"):
+            if getattr(self, name) < 1:
+                raise UsageError(f"recipe: {name} must be at least 1, not {getattr(self, name)}")
+        for name in ("lr", "momentum", "weight_decay", "warmup_epochs", "gamma", "crop_padding"):
+            if getattr(self, name) < 0:
+                raise UsageError(f"recipe: {name} must not be negative, got {getattr(self, name)}")
+        for name in ("label_smoothing", "ema"):
+            if not 0 <= getattr(self, name) < 1:
+                raise UsageError(f"recipe: {name} must be at least 0 and below 1, not {getattr(self, name)}")
+        if self.schedule == "step" and self.step_epochs < 1:
+            raise UsageError("recipe: schedule step needs step_epochs of at least 1")
+        if self.schedule == "multistep" and not self.milestones:
+            raise UsageError("recipe: schedule multistep needs milestones")
+
+
+def named_recipes() -> list[str]:
+    """Return the names that ``--recipe`` takes beside paths."""
+    folder = resources.files("mdeploy_training").joinpath("recipes")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name: str, overrides: Mapping[str, str] | None = None) -> Recipe:
+    """Read a named recipe or a TOML file and apply overrides given as text.
+
+    Raises ``UsageError`` for an unknown name, field or value, ``InputError`` for a file that cannot be read.
+    """
+    if name in named_recipes():
+        text = resources.files("mdeploy_training").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
+    elif name.endswith(".toml"):
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{name}: cannot read the recipe: {error}") from error
+    else:
+        raise UsageError(f"no recipe named {name!r}; there are {', '.join(named_recipes())}, or give a .toml file")
+    try:
+        values: dict[str, Any] = tomllib.loads(text)
+        for field, value in (overrides or {}).items():
+            values[field] = _parsed(field, value)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{name}: not a TOML file: {error}") from error
+    hints = get_type_hints(Recipe)
+    checked = {field: _checked(field, value, hints) for field, value in values.items()}
+    missing = [
+        field.name
+        for field in dataclasses.fields(Recipe)
+        if field.default is dataclasses.MISSING and field.name not in checked
+    ]
+    if missing:
+        raise UsageError(f"recipe {name}: {', '.join(missing)} missing")
+    return Recipe(**checked)
+
+
+def _parsed(field: str, value: str) -> Any:
+    """Read one value from the command line: TOML where it is TOML, else the text itself."""
+    try:
+        return tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return value
+
+
+def _checked(field: str, value: Any, hints: Mapping[str, Any]) -> Any:
+    if field not in hints:
+        raise UsageError(f"recipe: no field {field!r}; there are {', '.join(hints)}")
+    hint = hints[field]
+    if get_origin(hint) is Literal:
+        if value in get_args(hint):
+            return value
+        raise UsageError(f"recipe: {field} must be one of {', '.join(get_args(hint))}, not {value!r}")
+    if get_origin(hint) is tuple:
+        if isinstance(value, list) and all(type(item) is int for item in value):
+            return tuple(value)
+        raise UsageError(f"recipe: {field} must be a list of integers, not {value!r}")
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise UsageError(f"recipe: {field} must be of type {hint.__name__}, not {value!r}")
+    return value

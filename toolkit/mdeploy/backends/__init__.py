@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The runtimes, by name. A backend is a module of this package with an object called ``BACKEND``, and one line here.
+
+Modules are imported when their backend is asked for, so a missing runtime costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mdeploy.backends.base import Array, Availability, Backend, PrepareOptions, Session
+from mdeploy.errors import UnavailableError, UsageError
+
+__all__ = [
+    "BACKENDS",
+    "Array",
+    "Availability",
+    "Backend",
+    "PrepareOptions",
+    "Selection",
+    "Session",
+    "get_backend",
+    "select_backends",
+]
+
+BACKENDS: tuple[str, ...] = ("torch", "onnxruntime", "mdeploy", "caffe2")
+"""Every backend, the reference first."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What can run here, and what cannot with the reason."""
+
+    present: tuple[Backend, ...]
+    missing: tuple[tuple[str, Availability], ...]
+
+
+def get_backend(name: str) -> Backend:
+    """Return a backend by name, whether it is installed or not."""
+    if name not in BACKENDS:
+        raise UsageError(f"no backend {name!r}; there are {', '.join(BACKENDS)}")
+    backend = importlib.import_module(f"{__name__}.{name}").BACKEND
+    assert isinstance(backend, Backend)
+    return backend
+
+
+def select_backends(names: Sequence[str] | None = None) -> Selection:
+    """Return the backends asked for, or every installed one.
+
+    Raises ``UnavailableError`` when one asked for by name is missing.
+    """
+    present: list[Backend] = []
+    missing: list[tuple[str, Availability]] = []
+    for name in BACKENDS if names is None else names:
+        backend = get_backend(name)
+        availability = backend.availability()
+        if availability.available:
+            present.append(backend)
+        elif names is None:
+            missing.append((name, availability))
+        else:
+            raise UnavailableError(explain_missing(name, availability))
+    return Selection(tuple(present), tuple(missing))
+
+
+def explain_missing(name: str, availability: Availability) -> str:
+    """One line: what is missing and how to get it."""
+    remedy = f"; install it with: {availability.install}" if availability.install else ""
+    return f"backend {name} is not available: {availability.reason}{remedy}"

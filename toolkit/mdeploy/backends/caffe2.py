@@ -1,0 +1,62 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Real Caffe2 on the artifact's nets: the judge of whether they are what Caffe2 accepts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.backends.real_caffe2 import Caffe2Process, find_python, why_missing
+from mdeploy.backends.real_caffe2.environment import INSTALL_COMMAND
+
+if TYPE_CHECKING:
+    from mdeploy.artifact import Artifact
+
+__all__ = ["BACKEND", "Caffe2Session"]
+
+
+class Caffe2Session:
+    """A net pair behind Caffe2's Predictor, in a child process of its own."""
+
+    def __init__(self, init_net: bytes, predict_net: bytes, options: PrepareOptions) -> None:
+        self.process = Caffe2Process(threads=options.threads)
+        try:
+            self._net = self.process.load(init_net, predict_net)
+        except BaseException:
+            self.process.close()
+            raise
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once; inputs and outputs by position."""
+        return self._net.run(inputs)
+
+    @property
+    def last_run_seconds(self) -> float:
+        """Time of the last run inside the child, without the pipe."""
+        return self._net.last_run_seconds
+
+    def close(self) -> None:
+        """End the child."""
+        self.process.close()
+
+
+class Caffe2Backend:
+    """See the module."""
+
+    name = "caffe2"
+    title = "Caffe2"
+
+    def availability(self) -> Availability:
+        """Whether the environment is set up."""
+        if find_python() is None:
+            return Availability(False, reason=why_missing(), install=INSTALL_COMMAND)
+        return Availability(True, "torch 1.10.2")
+
+    def prepare(self, artifact: Artifact, options: PrepareOptions) -> Caffe2Session:
+        """Load init_net.pb and predict_net.pb."""
+        return Caffe2Session(artifact.init_net.read_bytes(), artifact.predict_net.read_bytes(), options)
+
+
+BACKEND = Caffe2Backend()

@@ -1,0 +1,88 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""onnxruntime on the artifact's model.onnx."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.errors import InputError, UnavailableError, UnsupportedError
+
+if TYPE_CHECKING:
+    from mdeploy.artifact import Artifact
+
+__all__ = ["BACKEND", "OnnxRuntimeSession"]
+
+
+class OnnxRuntimeSession:
+    """A model on onnxruntime's CPU provider."""
+
+    def __init__(self, model: Path | bytes, options: PrepareOptions, name: str = "model.onnx") -> None:
+        import onnxruntime
+
+        session_options = onnxruntime.SessionOptions()
+        session_options.log_severity_level = 4  # its errors reach us as exceptions; do not print them twice
+        if options.threads:
+            session_options.intra_op_num_threads = options.threads
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                model if isinstance(model, bytes) else str(model), session_options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise _explain(error, name) from error
+        self._name = name
+        self._inputs = [value.name for value in self._session.get_inputs()]
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once; inputs and outputs by position."""
+        if len(inputs) != len(self._inputs):
+            raise InputError(f"{self._name}: {len(self._inputs)} inputs expected, {len(inputs)} given")
+        try:
+            outputs: list[Array] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+        except Exception as error:
+            raise _explain(error, self._name) from error
+        return outputs
+
+    def close(self) -> None:
+        """Release the session."""
+        self._session = None
+
+
+class OnnxRuntimeBackend:
+    """See the module."""
+
+    name = "onnxruntime"
+    title = "onnxruntime"
+
+    def availability(self) -> Availability:
+        """Installed or not."""
+        for distribution in ("onnxruntime", "onnxruntime-gpu"):
+            try:
+                return Availability(True, importlib.metadata.version(distribution))
+            except importlib.metadata.PackageNotFoundError:
+                continue
+        return Availability(False, reason="the package onnxruntime is not installed", install="pip install onnxruntime")
+
+    def prepare(self, artifact: Artifact, options: PrepareOptions) -> OnnxRuntimeSession:
+        """Load model.onnx."""
+        if artifact.model_onnx is None:
+            raise UnavailableError(f"{artifact.path}: has no model.onnx (it was made from Caffe2 nets)")
+        return OnnxRuntimeSession(artifact.model_onnx, options, str(artifact.model_onnx))
+
+
+def _explain(error: Exception, name: str) -> Exception:
+    # onnxruntime's exception classes are not exported by name; their class names are stable.
+    kind = type(error).__name__
+    message = str(error).strip().splitlines()[0] if str(error).strip() else kind
+    if kind == "NotImplemented":
+        return UnsupportedError(f"{name}: onnxruntime: {message}")
+    if kind in ("InvalidGraph", "InvalidProtobuf", "InvalidArgument", "NoSuchFile", "Fail", "ModelLoadCanceled"):
+        return InputError(f"{name}: onnxruntime: {message}")
+    return error
+
+
+BACKEND = OnnxRuntimeBackend()

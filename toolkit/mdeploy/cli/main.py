@@ -104,30 +104,33 @@ def main() -> NoReturn:
     sys.exit(run(sys.argv[1:]))
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Run one command line and return its exit code. Errors are one line on stderr."""
+def run(arguments: Sequence[str], command: click.Command = root, program: str = "mdeploy") -> int:
+    """Run one command line and return its exit code. Errors are one line on stderr.
+
+    Every command of the project goes through here, so that all of them fail alike.
+    """
     state = {"debug": os.environ.get("MDEPLOY_DEBUG", "") not in ("", "0")}
     try:
-        result = root.main(args=list(arguments), prog_name="mdeploy", standalone_mode=False, obj=state)
+        result = command.main(args=list(arguments), prog_name=program, standalone_mode=False, obj=state)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BaseException as error:
         if state["debug"]:
             traceback.print_exc()
-        return _report(error)
+        return _report(error, program)
 
 
-def _report(error: BaseException) -> int:
+def _report(error: BaseException, program: str) -> int:
     """Print one line for an error and return its exit code."""
     if isinstance(error, MdeployError):
-        return _fail(str(error), error.exit_code)
+        return _fail(str(error), error.exit_code, program)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         click.echo(error.format_message(), err=True)
         return UsageError.exit_code
     if isinstance(error, click.ClickException):
-        return _report_click(error)
+        return _report_click(error, program)
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return _fail("interrupted", EXIT_INTERRUPTED)
+        return _fail("interrupted", EXIT_INTERRUPTED, program)
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else EXIT_INTERNAL
     if isinstance(error, BrokenPipeError):
@@ -136,20 +139,20 @@ def _report(error: BaseException) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _EXIT_BROKEN_PIPE
     if isinstance(error, OSError) and error.filename is not None:
-        return _fail(f"{error.filename}: {error.strerror or error}", InputError.exit_code)
+        return _fail(f"{error.filename}: {error.strerror or error}", InputError.exit_code, program)
     if isinstance(error, MemoryError):
-        return _fail("out of memory", EXIT_INTERNAL)
+        return _fail("out of memory", EXIT_INTERNAL, program)
     detail = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-    return _fail(f"internal error: {detail} (--debug shows the traceback)", EXIT_INTERNAL)
+    return _fail(f"internal error: {detail} (--debug shows the traceback)", EXIT_INTERNAL, program)
 
 
-def _report_click(error: click.ClickException) -> int:
+def _report_click(error: click.ClickException, program: str) -> int:
     message = error.format_message()
     if isinstance(error, click.FileError) or _is_failed_path_check(error):
-        return _fail(message, InputError.exit_code)
+        return _fail(message, InputError.exit_code, program)
     context = error.ctx if isinstance(error, click.UsageError) else None
-    where = context.command_path if context else "mdeploy"
-    return _fail(f"{message} (see `{where} --help`)", UsageError.exit_code)
+    where = context.command_path if context else program
+    return _fail(f"{message} (see `{where} --help`)", UsageError.exit_code, program)
 
 
 def _is_failed_path_check(error: click.ClickException) -> bool:
@@ -162,8 +165,8 @@ def _is_failed_path_check(error: click.ClickException) -> bool:
     )
 
 
-def _fail(message: str, code: int) -> int:
-    click.echo(f"mdeploy: {' '.join(message.split())}", err=True)
+def _fail(message: str, code: int, program: str) -> int:
+    click.echo(f"{program}: {' '.join(message.split())}", err=True)
     return code
 
 

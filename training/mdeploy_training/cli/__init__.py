@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command ``mdeploy-train``: one file per verb."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+import click
+
+from mdeploy import __version__
+from mdeploy.cli.main import run
+from mdeploy_training.cli import init, train
+
+__all__ = ["main", "root"]
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.version_option(__version__, "-V", "--version", prog_name="mdeploy-train")
+def root() -> None:
+    """Train ResNeSt classifiers, and write the checkpoints that `mdeploy convert` reads.
+
+    \b
+    mdeploy-train train resnest_small --data cifar10 -o small.pt
+    mdeploy-train init resnest50_cifar --arg block=basic -o untrained.pt
+    """
+
+
+for _verb in (train.command, init.command):
+    root.add_command(_verb)
+
+
+def main() -> NoReturn:
+    """Entry point of the command ``mdeploy-train``."""
+    sys.exit(run(sys.argv[1:], root, "mdeploy-train"))

@@ -44,14 +44,15 @@ def calibrate(model: nn.Module, shape: Sequence[int], seed: int = 0) -> nn.Modul
 
 
 def smooth_pictures(count: int, shape: Sequence[int], generator: torch.Generator) -> Tensor:
-    """Return (count, C, H, W) float32 of about unit variance: colour offsets, and noise at three scales."""
+    """Return (count, C, H, W) float32: a colour each, and noise at three scales of contrast 0 (plain) to 1.5."""
     channels, height, width = shape[1:]
 
     def noise(rows: int, columns: int) -> Tensor:
         return torch.randn((count, channels, rows, columns), generator=generator)
 
-    pictures = 0.5 * noise(height, width) + 0.5 * noise(1, 1)
+    texture = 0.5 * noise(height, width)
     for scale in (4, 16):
         coarse = noise(max(1, height // scale), max(1, width // scale))
-        pictures = pictures + 0.6 * F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
-    return pictures
+        texture = texture + 0.6 * F.interpolate(coarse, size=(height, width), mode="bilinear", align_corners=False)
+    contrast = torch.linspace(0.0, 1.5, count).view(-1, 1, 1, 1)
+    return noise(1, 1) + contrast * texture

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -34,9 +35,14 @@ class Availability:
 
 @dataclass(frozen=True)
 class PrepareOptions:
-    """What a caller may ask of a session. ``threads`` 0 leaves the choice to the backend."""
+    """What a caller may ask of a session.
+
+    ``threads`` 0 leaves the choice to the backend. ``source`` is the model that was converted, for PyTorch; None looks
+    for it beside the artifact and in the current directory.
+    """
 
     threads: int = 0
+    source: Path | None = None
 
 
 @runtime_checkable

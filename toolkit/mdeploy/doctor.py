@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is installed here, what each thing is needed for, and how to get what is missing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mdeploy import __version__
+from mdeploy.backends import BACKENDS, get_backend
+
+__all__ = ["Finding", "Health", "examine"]
+
+_PACKAGES = {
+    "torch": "the reference, and export to ONNX",
+    "onnx": "convert",
+    "onnxsim": "convert",
+    "onnxscript": "convert with the dynamo exporter",
+    "protobuf": "reading and writing nets",
+    "numpy": "everything",
+}
+
+_PROBE_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked for. ``required`` things are needed by the main job."""
+
+    kind: str
+    name: str
+    found: bool
+    version: str
+    needed_for: str
+    detail: str = ""
+    install: str = ""
+    required: bool = False
+
+
+@dataclass(frozen=True)
+class Health:
+    """Everything that was looked for."""
+
+    mdeploy: str
+    python: str
+    system: str
+    cores: int
+    findings: tuple[Finding, ...]
+
+    @property
+    def missing_required(self) -> tuple[Finding, ...]:
+        """What the main job cannot do without."""
+        return tuple(finding for finding in self.findings if finding.required and not finding.found)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"schema": "mdeploy-doctor/1", "ok": not self.missing_required, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class _Tool:
+    name: str
+    programs: tuple[str, ...]
+    needed_for: str
+    install: str
+    version_flag: str = "--version"
+
+
+_TOOLS = (
+    _Tool("C++ compiler", ("c++", "g++", "clang++"), "building mdeploy itself from source", "apt install g++"),
+    _Tool("cmake", ("cmake",), "building mdeploy itself from source", "pip install cmake"),
+    _Tool(
+        "qemu-aarch64",
+        ("qemu-aarch64-static", "qemu-aarch64"),
+        "bench --device qemu: the arm64 code without a phone",
+        "apt install qemu-user-static",
+    ),
+    _Tool(
+        "adb",
+        ("adb",),
+        "bench --device adb: Android phones",
+        "apt install adb (macOS: brew install android-platform-tools)",
+        "version",
+    ),
+)
+
+
+def examine() -> Health:
+    """Look at this machine. Starts a few programs to ask their versions; changes nothing."""
+    findings = (*_backends(), *_packages(), _ziglang(), *_tools())
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    system = f"{platform.system()} {platform.release()} {platform.machine()}"
+    return Health(__version__, platform.python_version(), system, cores, findings)
+
+
+def _backends() -> Iterator[Finding]:
+    for name in BACKENDS:
+        backend = get_backend(name)
+        found = backend.availability()
+        required = name in ("torch", "onnxruntime", "mdeploy")
+        yield Finding(
+            "backend", name, found.available, found.version, "parity, predict", found.reason, found.install, required
+        )
+
+
+def _packages() -> Iterator[Finding]:
+    for name, needed_for in _PACKAGES.items():
+        version = _package_version(name)
+        yield Finding(
+            "package", name, version is not None, version or "", needed_for, "", f"pip install {name}", required=True
+        )
+
+
+def _ziglang() -> Finding:
+    version = _package_version("ziglang")
+    needed_for = "package --target android: cross-compiling the harness"
+    return Finding("tool", "ziglang", version is not None, version or "", needed_for, "", "pip install ziglang", True)
+
+
+def _tools() -> Iterator[Finding]:
+    for tool in _TOOLS:
+        path = next(filter(None, map(shutil.which, tool.programs)), None)
+        version = _program_version(path, tool.version_flag) if path else ""
+        yield Finding("tool", tool.name, path is not None, version, tool.needed_for, path or "", tool.install)
+
+
+def _package_version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _program_version(path: str, flag: str) -> str:
+    try:
+        done = subprocess.run(
+            [path, flag], capture_output=True, text=True, timeout=_PROBE_SECONDS, check=False, stdin=subprocess.DEVNULL
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    found = re.search(r"\d+\.\d+[\w.+-]*", done.stdout + done.stderr)
+    return found.group() if found else ""

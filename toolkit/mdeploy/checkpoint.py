@@ -97,24 +97,25 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    temporary: str | None = None
+    temporary: Path | None = None
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
         with os.fdopen(handle, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         mask = os.umask(0)
         os.umask(mask)
-        os.chmod(temporary, 0o666 & ~mask)  # mkstemp makes files that only their owner reads
-        os.replace(temporary, path)
+        temporary.chmod(0o666 & ~mask)  # mkstemp makes files that only their owner reads
+        temporary.replace(path)
         temporary = None
     except OSError as error:
         raise InputError(f"{path}: cannot write the checkpoint: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
 
 
 def load(path: Path) -> Checkpoint:
@@ -126,7 +127,9 @@ def load(path: Path) -> Checkpoint:
     try:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        raise InputError(f"{path}: refused: it holds more than tensors and plain values ({_first_line(error)})") from error
+        raise InputError(
+            f"{path}: refused: it holds more than tensors and plain values ({_first_line(error)})"
+        ) from error
     except Exception as error:  # a damaged file can make torch's reader raise anything
         raise InputError(f"{path}: cannot read the checkpoint: {_first_line(error)}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
@@ -163,7 +166,9 @@ def build_model(checkpoint: Checkpoint) -> nn.Module:
     try:
         factory = found[checkpoint.model].load()
     except Exception as error:
-        raise UnavailableError(f"model {checkpoint.model!r}: cannot import {found[checkpoint.model].value}: {error}") from error
+        raise UnavailableError(
+            f"model {checkpoint.model!r}: cannot import {found[checkpoint.model].value}: {error}"
+        ) from error
     # First without memory, so that a file cannot ask for more than its own weights fill.
     with contextlib.suppress(NotImplementedError), torch.device("meta"):
         _check_weights(_call(factory, checkpoint), checkpoint)

@@ -45,7 +45,9 @@ def picture_input(height: int, width: int, normalization: Normalization) -> Inpu
         color_order="rgb",
         mean=normalization.mean,
         std=normalization.std,
-        resize=Resize("bilinear", short_side=min(height, width)) if height == width else Resize("bilinear", size=(height, width)),
+        resize=Resize("bilinear", short_side=min(height, width))
+        if height == width
+        else Resize("bilinear", size=(height, width)),
         crop=(height, width) if height == width else None,
     )
 
@@ -67,7 +69,9 @@ def make_checkpoint(
             classes = model(torch.zeros(spec.shape, device=device)).shape[-1]
         model.train(mode)
         if classes != len(labels):
-            raise UsageError(f"model {name} has {classes} classes, the data {len(labels)}; give --arg classes={len(labels)}")
+            raise UsageError(
+                f"model {name} has {classes} classes, the data {len(labels)}; give --arg classes={len(labels)}"
+            )
     return Checkpoint(
         model=name, arguments=arguments, state_dict=model.state_dict(), input=spec, labels=labels, metrics=metrics
     )

@@ -20,7 +20,7 @@ from mdeploy.errors import InputError, UsageError
 if sys.version_info >= (3, 11):
     import tomllib
 else:
-    import tomli as tomllib
+    import tomli as tomllib  # type: ignore[import-not-found, unused-ignore]
 
 __all__ = ["Precision", "Recipe", "ScheduleName", "load_recipe", "named_recipes"]
 
@@ -90,7 +90,9 @@ def load_recipe(name: str, overrides: Mapping[str, str] | None = None) -> Recipe
     Raises ``UsageError`` for an unknown name, field or value, ``InputError`` for a file that cannot be read.
     """
     if name in named_recipes():
-        text = resources.files("mdeploy_training").joinpath("recipes", f"{name}.toml").read_text(encoding="utf-8")
+        text = (
+            resources.files("mdeploy_training").joinpath("recipes").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+        )
     elif name.endswith(".toml"):
         try:
             text = Path(name).read_text(encoding="utf-8")
@@ -101,7 +103,7 @@ def load_recipe(name: str, overrides: Mapping[str, str] | None = None) -> Recipe
     try:
         values: dict[str, Any] = tomllib.loads(text)
         for field, value in (overrides or {}).items():
-            values[field] = _parsed(field, value)
+            values[field] = _parsed(value)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{name}: not a TOML file: {error}") from error
     hints = get_type_hints(Recipe)
@@ -116,7 +118,7 @@ def load_recipe(name: str, overrides: Mapping[str, str] | None = None) -> Recipe
     return Recipe(**checked)
 
 
-def _parsed(field: str, value: str) -> Any:
+def _parsed(value: str) -> Any:
     """Read one value from the command line: TOML where it is TOML, else the text itself."""
     try:
         return tomllib.loads(f"value = {value}")["value"]

@@ -20,9 +20,9 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
 
 def _factor(recipe: Recipe, epoch: float) -> float:
     if recipe.schedule == "multistep":
-        return recipe.gamma ** sum(epoch >= milestone for milestone in recipe.milestones)
+        return math.pow(recipe.gamma, sum(epoch >= milestone for milestone in recipe.milestones))
     if recipe.schedule == "step":
-        return recipe.gamma ** (epoch // recipe.step_epochs)
+        return math.pow(recipe.gamma, epoch // recipe.step_epochs)
     rest = recipe.epochs - recipe.warmup_epochs
     done = min(max((epoch - recipe.warmup_epochs) / rest, 0.0), 1.0) if rest > 0 else 1.0
     return 1.0 - done if recipe.schedule == "one_cycle" else 0.5 * (1.0 + math.cos(math.pi * done))

@@ -60,9 +60,7 @@ def run_job(job: TrainingJob, say: Callable[[str], None]) -> float:
         torch.set_num_threads(job.threads)
     torch.manual_seed(job.recipe.seed)
     with status("reading pictures"):
-        train, test = read_dataset(
-            job.data, root=job.data_root, size=job.size, skip_corrupt=job.skip_corrupt, warn=say
-        )
+        train, test = read_dataset(job.data, root=job.data_root, size=job.size, skip_corrupt=job.skip_corrupt, warn=say)
     if job.mean is not None and job.std is not None:
         normalization = Normalization(job.mean, job.std)
     else:

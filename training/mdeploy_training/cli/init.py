@@ -20,7 +20,9 @@ __all__ = ["command"]
 @click.command("init")
 @model_argument
 @arg_option
-@click.option("--size", type=click.IntRange(8, 4096), default=32, show_default=True, help="Height and width of the input.")
+@click.option(
+    "--size", type=click.IntRange(8, 4096), default=32, show_default=True, help="Height and width of the input."
+)
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the calibration pictures.")
 @output_option
 def command(model: str, arg: tuple[str, ...], size: int, seed: int, output: Path) -> None:

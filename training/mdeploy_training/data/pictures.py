@@ -71,7 +71,9 @@ def read_dataset(
         odd = sorted(set(train.classes) ^ set(test.classes))
         raise InputError(f"{name}: train/ and test/ have different classes: {', '.join(odd[:5])}")
     if train.size != test.size:
-        raise InputError(f"{name}: train/ has pictures of {train.size}, test/ of {test.size}; --size N makes them equal")
+        raise InputError(
+            f"{name}: train/ has pictures of {train.size}, test/ of {test.size}; --size N makes them equal"
+        )
     return train, test
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from mdeploy.errors import UsageError
 from mdeploy_training.models.resnest import Block, ResNeSt, ResNeStConfig
 
 __all__ = ["resnest50", "resnest50_cifar", "resnest_small"]
@@ -83,9 +84,9 @@ def resnest_small(
     return ResNeSt(
         ResNeStConfig(
             block=block,
-            layers=tuple(layers),
-            widths=tuple(widths),
-            strides=tuple(strides),
+            layers=_per_stage("layers", layers),
+            widths=_per_stage("widths", widths),
+            strides=_per_stage("strides", strides),
             classes=classes,
             stem="plain",
             stem_width=stem_width,
@@ -101,3 +102,9 @@ def resnest_small(
             seed=seed,
         )
     )
+
+
+def _per_stage(name: str, values: Sequence[int]) -> tuple[int, ...]:
+    if not isinstance(values, (list, tuple)):
+        raise UsageError(f"{name} must be a list with one integer per stage, not {values!r}")
+    return tuple(values)

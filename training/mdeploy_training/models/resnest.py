@@ -10,7 +10,7 @@ Module names follow the published ResNeSt code, so that published weights fit by
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal, get_args
 
 import torch
@@ -24,6 +24,8 @@ __all__ = ["Block", "ResNeSt", "ResNeStConfig", "Stem"]
 
 Block = Literal["basic", "bottleneck"]
 Stem = Literal["plain", "deep"]
+
+_MAX_BLOCKS = 1000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,15 +67,16 @@ class ResNeStConfig:
             raise UsageError(f"block must be one of {', '.join(get_args(Block))}, not {self.block!r}")
         if self.stem not in get_args(Stem):
             raise UsageError(f"stem must be one of {', '.join(get_args(Stem))}, not {self.stem!r}")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name != "seed" and field.type in ("int", "tuple[int, ...]") and not _is_positive(value):
+                raise UsageError(f"{field.name} must be made of integers of at least 1, not {value!r}")
         if not len(self.layers) == len(self.widths) == len(self.strides) > 0:
             raise UsageError(
                 f"layers {self.layers}, widths {self.widths} and strides {self.strides} must have one value per stage"
             )
-        for name in ("classes", "stem_width", "stem_stride", "radix", "cardinality", "bottleneck_width"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"{name} must be at least 1, not {getattr(self, name)}")
-        if min(*self.layers, *self.widths, *self.strides, self.attention_reduction, self.attention_minimum) < 1:
-            raise UsageError("layers, widths, strides and the attention's reduction and minimum must be at least 1")
+        if sum(self.layers) > _MAX_BLOCKS:
+            raise UsageError(f"layers {self.layers} are more than {_MAX_BLOCKS} blocks")
         for width in self.widths:
             inner = self.inner_width(width)
             if inner % (self.radix * self.cardinality) or self.attention_width(inner) % self.cardinality:
@@ -96,6 +99,11 @@ class ResNeStConfig:
     def attention_width(self, channels: int) -> int:
         """Channels between the two attention convolutions over this many channels."""
         return max(channels * self.radix // self.attention_reduction, self.attention_minimum)
+
+
+def _is_positive(value: object) -> bool:
+    items = value if isinstance(value, tuple) else (value,)
+    return all(type(item) is int and item >= 1 for item in items)
 
 
 class _SplitAttentionBlock(nn.Module):
@@ -121,7 +129,7 @@ class _SplitAttentionBlock(nn.Module):
             self.downsample = _shortcut(config, in_channels, out_channels, stride)
 
     def shortcut(self, x: Tensor) -> Tensor:
-        return x if self.downsample is None else self.downsample(x)  # type: ignore[no-any-return]
+        return x if self.downsample is None else self.downsample(x)
 
 
 class BottleneckBlock(_SplitAttentionBlock):

@@ -41,9 +41,7 @@ class SplitAttentionConv(nn.Module):
         super().__init__()
         self.radix, self.cardinality, self.out_channels = radix, cardinality, out_channels
         splits = radix * out_channels
-        self.conv = nn.Conv2d(
-            in_channels, splits, 3, stride=stride, padding=1, groups=radix * cardinality, bias=False
-        )
+        self.conv = nn.Conv2d(in_channels, splits, 3, stride=stride, padding=1, groups=radix * cardinality, bias=False)
         self.bn0 = nn.BatchNorm2d(splits)
         self.fc1 = nn.Conv2d(out_channels, attention_width, 1, groups=cardinality)
         self.bn1 = nn.BatchNorm2d(attention_width)
@@ -51,13 +49,14 @@ class SplitAttentionConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn0(self.conv(x)))
-        splits = x.split(self.out_channels, dim=1) if self.radix > 1 else (x,)
+        splits = x.chunk(self.radix, dim=1) if self.radix > 1 else (x,)
         pooled = F.adaptive_avg_pool2d(reduce(add, splits), 1)
         attention = self.fc2(F.relu(self.bn1(self.fc1(pooled))))
         if self.radix == 1:
             return x * torch.sigmoid(attention)
-        weights = self._over_splits(attention).split(self.out_channels, dim=1)
-        return reduce(add, (split * weight for split, weight in zip(splits, weights, strict=True)))
+        weights = self._over_splits(attention).chunk(self.radix, dim=1)
+        weighted: Tensor = reduce(add, (split * weight for split, weight in zip(splits, weights, strict=True)))
+        return weighted
 
     def _over_splits(self, attention: Tensor) -> Tensor:
         """Softmax over the splits: (N, K*R*C/K, 1, 1), group-major -> (N, R*C, 1, 1), split-major."""

@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""PyTorch module -> ONNX, by either of torch's exporters."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import onnx
+import torch
+
+from mdeploy.errors import UnsupportedError
+
+__all__ = ["EXPORTERS", "Export", "export"]
+
+EXPORTERS = ("auto", "dynamo", "torchscript")
+
+# The newest opset that the TorchScript exporter writes without falling back on custom operators.
+_TORCHSCRIPT_OPSET = 17
+
+
+@dataclass(frozen=True)
+class Export:
+    """An ONNX model, the exporter that made it, and why the other one did not where both were tried."""
+
+    model: onnx.ModelProto
+    exporter: str
+    message: str | None = None
+
+
+def export(
+    module: torch.nn.Module | torch.export.ExportedProgram,
+    inputs: Sequence[torch.Tensor],
+    input_names: Sequence[str],
+    exporter: str = "auto",
+) -> Export:
+    """Export a module in eval mode for inputs of fixed shapes.
+
+    ``auto`` takes the dynamo exporter, which keeps structure that TorchScript's tracer loses and needs half of its
+    memory, and falls back on TorchScript with a message. Raises ``UnsupportedError`` when none works.
+    """
+    if exporter == "torchscript" and isinstance(module, torch.export.ExportedProgram):
+        raise UnsupportedError("a .pt2 program is exported by dynamo only; leave --exporter out")
+    script = isinstance(module, torch.jit.ScriptModule)
+    if exporter == "dynamo" or (exporter == "auto" and not script):
+        try:
+            return Export(_dynamo(module, inputs, input_names), "dynamo")
+        except Exception as error:  # the exporters raise whatever the traced code or their passes raise
+            if exporter == "dynamo" or isinstance(module, torch.export.ExportedProgram):
+                raise UnsupportedError(f"torch's dynamo exporter failed: {_reason(error)}") from error
+            message = f"torch's dynamo exporter failed ({_reason(error)}); the TorchScript exporter was used"
+    else:
+        message = None
+    assert isinstance(module, torch.nn.Module)
+    try:
+        return Export(_torchscript(module, inputs, input_names), "torchscript", message)
+    except Exception as error:
+        also = f"; before that, {message.split(';')[0]}" if message else ""
+        raise UnsupportedError(f"torch's TorchScript exporter failed: {_reason(error)}{also}") from error
+
+
+def _dynamo(
+    module: torch.nn.Module | torch.export.ExportedProgram, inputs: Sequence[torch.Tensor], input_names: Sequence[str]
+) -> onnx.ModelProto:
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module, tuple(inputs), dynamo=True, input_names=list(input_names), verbose=False, external_data=False
+        )
+        assert program is not None
+        model: onnx.ModelProto = program.model_proto
+    return model
+
+
+def _torchscript(
+    module: torch.nn.Module, inputs: Sequence[torch.Tensor], input_names: Sequence[str]
+) -> onnx.ModelProto:
+    stream = io.BytesIO()
+    with _quiet(), torch.no_grad():
+        torch.onnx.export(
+            module,
+            tuple(inputs),
+            stream,  # type: ignore[arg-type] # streams are taken, the annotation says paths
+            dynamo=False,
+            input_names=list(input_names),
+            opset_version=_TORCHSCRIPT_OPSET,
+        )
+    return onnx.load_from_string(stream.getvalue())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporters print progress, log and warn about what the checks afterwards decide."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with (
+            warnings.catch_warnings(),
+            contextlib.redirect_stdout(io.StringIO()),
+            contextlib.redirect_stderr(io.StringIO()),
+        ):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause, on one line: the outer ones are advice for the exporter's own developers."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__

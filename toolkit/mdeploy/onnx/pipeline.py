@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Runs the passes in order and compares the graph on onnxruntime before and after each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+
+from mdeploy.errors import CheckFailed, UsageError
+from mdeploy.manifest import PassRecord
+from mdeploy.onnx.passes import PIPELINE, GraphPass
+from mdeploy.onnx.session import Array, PlainSession
+
+__all__ = ["PASS_TOLERANCE", "PassResult", "check_pass_names", "largest_difference", "run_passes"]
+
+PASS_TOLERANCE = 1e-5
+"""How far a pass may move any output, relative to the largest magnitude in that output where it is above 1.
+
+Passes may change the order of sums, and float32 answers in proportion to what was summed, not to what remains.
+"""
+
+
+@dataclass(frozen=True)
+class PassResult:
+    """The graph after all passes, and what each of them did."""
+
+    model: ir.Model
+    records: tuple[PassRecord, ...]
+
+
+def check_pass_names(skip: Sequence[str]) -> None:
+    """Raise ``UsageError`` for a name that is not a pass."""
+    names = [item.name for item in PIPELINE]
+    for name in skip:
+        if name not in names:
+            raise UsageError(f"--skip-pass {name}: no such pass; there are {', '.join(names)}")
+
+
+def run_passes(
+    model: ir.Model,
+    samples: Sequence[Sequence[Array]],
+    skip: Sequence[str] = (),
+    passes: Sequence[GraphPass] = PIPELINE,
+    progress: Callable[[str], None] = lambda _name: None,
+) -> PassResult:
+    """Run ``passes`` on a prepared model, and after each compare outputs on ``samples`` (inputs by position).
+
+    Raises ``CheckFailed`` naming the pass that moved the numbers.
+    """
+    records: list[PassRecord] = []
+    reference = _outputs(model, samples)
+    for item in passes:
+        before = len(model.graph)
+        if item.name in skip:
+            records.append(PassRecord(item.name, False, before, before))
+            continue
+        progress(item.name)
+        changed = item.apply(model)
+        if changed is None:
+            records.append(PassRecord(item.name, False, before, before))
+            continue
+        outputs = _outputs(changed, samples)
+        difference, allowed = largest_difference(reference, outputs)
+        if not difference <= allowed:
+            raise CheckFailed(
+                f"pass {item.name} changed the numbers: outputs moved by {difference:.3g}, {allowed:.3g} is allowed; "
+                f"go on without it by --skip-pass {item.name}"
+            )
+        records.append(PassRecord(item.name, True, before, len(changed.graph), difference))
+        model, reference = changed, outputs
+    return PassResult(model, tuple(records))
+
+
+def largest_difference(before: Sequence[Sequence[Array]], after: Sequence[Sequence[Array]]) -> tuple[float, float]:
+    """Return the largest absolute difference of any output, and what is allowed for that output.
+
+    Infinite where shapes differ or where NaN and infinity do not stand in the same places.
+    """
+    worst, allowed = 0.0, PASS_TOLERANCE
+    for sample_before, sample_after in zip(before, after, strict=True):
+        for left, right in zip(sample_before, sample_after, strict=True):
+            difference, limit = _difference(left, right)
+            if difference / limit > worst / allowed or difference == np.inf:
+                worst, allowed = difference, limit
+    return worst, allowed
+
+
+def _difference(left: Array, right: Array) -> tuple[float, float]:
+    if left.shape != right.shape:
+        return np.inf, PASS_TOLERANCE
+    left, right = left.astype(np.float64), right.astype(np.float64)
+    finite = np.isfinite(left)
+    if not np.array_equal(left[~finite], right[~finite], equal_nan=True) or not np.isfinite(right[finite]).all():
+        return np.inf, PASS_TOLERANCE
+    if not finite.any():
+        return 0.0, PASS_TOLERANCE
+    scale = max(1.0, float(np.abs(left[finite]).max()))
+    return float(np.abs(left[finite] - right[finite]).max()), PASS_TOLERANCE * scale
+
+
+def _outputs(model: ir.Model, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+    session = PlainSession(ir.to_proto(model))
+    return [session.run(sample) for sample in samples]

@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Brings an ONNX model into the one form that passes and converters work on.
+
+Functions are inlined, constants are initializers, initializers are no inputs, every input has a fixed shape, half
+and double precision become float32, and nothing about the machine that exported it is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+import onnx_ir.passes.common as common
+
+from mdeploy.errors import InputError, UnsupportedError
+
+__all__ = ["Prepared", "prepare"]
+
+_FLOATS = (ir.DataType.FLOAT16, ir.DataType.DOUBLE, ir.DataType.BFLOAT16)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The model, and what a user should know about what was done to it."""
+
+    model: ir.Model
+    messages: tuple[str, ...]
+
+
+def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None, where: str = "model") -> Prepared:
+    """Prepare a model in place. ``shapes`` fixes input shapes by name; the name "" stands for the only input.
+
+    Raises ``InputError`` for shapes that do not fit and ``UnsupportedError`` where a dimension stays open.
+    """
+    messages: list[str] = []
+    for step in (
+        common.InlinePass(),
+        common.RemoveInitializersFromInputsPass(),
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0),
+        common.ClearMetadataAndDocStringPass(),
+        common.RemoveUnusedNodesPass(),
+        common.TopologicalSortPass(),
+    ):
+        step(model)
+    _fix_shapes(model.graph, dict(shapes or {}), where)
+    if _to_float32(model.graph):
+        messages.append(f"{where}: half or double precision was cast to float32")
+    model.producer_name, model.producer_version = "mdeploy", None
+    model.doc_string = None
+    model.graph.name = "main"
+    return Prepared(model, tuple(messages))
+
+
+def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str) -> None:
+    if "" in shapes:
+        if len(graph.inputs) != 1:
+            names = ", ".join(str(value.name) for value in graph.inputs)
+            raise InputError(
+                f"{where}: has {len(graph.inputs)} inputs ({names}); name each: --input-shape NAME=1,3,..."
+            )
+        shapes = {graph.inputs[0].name or "": shapes[""]}
+    unknown = shapes.keys() - {value.name for value in graph.inputs}
+    if unknown:
+        names = ", ".join(str(value.name) for value in graph.inputs)
+        raise InputError(f"{where}: --input-shape names {', '.join(sorted(unknown))}, but the inputs are {names}")
+    changed = False
+    for value in graph.inputs:
+        wanted = shapes.get(value.name or "")
+        if wanted is not None:
+            _check_fits(value, wanted, where)
+            changed = changed or value.shape is None or list(value.shape) != list(wanted)
+            value.shape = ir.Shape(wanted)
+        elif value.shape is not None and not value.shape.is_static() and _only_batch_is_open(value.shape):
+            value.shape = ir.Shape([1, *list(value.shape)[1:]])
+            changed = True
+        if value.shape is None or not value.shape.is_static():
+            found = "no shape" if value.shape is None else f"shape {value.shape}"
+            raise UnsupportedError(
+                f"{where}: input {value.name!r} has {found}; a net for a phone has fixed shapes: "
+                f"give --input-shape {value.name}=1,3,224,224 or what fits"
+            )
+    if changed:  # what was inferred for other shapes is wrong now
+        initializers = set(graph.initializers.values())
+        for node in graph.all_nodes():
+            for value in node.outputs:
+                if value not in initializers:
+                    value.shape = None
+
+
+def _only_batch_is_open(shape: ir.Shape) -> bool:
+    return len(shape) > 0 and all(isinstance(dim, int) for dim in list(shape)[1:])
+
+
+def _check_fits(value: ir.Value, wanted: tuple[int, ...], where: str) -> None:
+    if value.shape is None:
+        return
+    declared = list(value.shape)
+    fits = len(declared) == len(wanted) and all(
+        not isinstance(dim, int) or dim == size for dim, size in zip(declared, wanted, strict=True)
+    )
+    if not fits:
+        raise InputError(f"{where}: input {value.name!r} has shape {value.shape}, --input-shape says {list(wanted)}")
+
+
+def _to_float32(graph: ir.Graph) -> bool:
+    """Cast everything of half or double precision; return whether there was any."""
+    found = False
+    values = [*graph.inputs, *graph.initializers.values()]
+    values.extend(output for node in graph.all_nodes() for output in node.outputs)
+    for value in values:
+        if value.dtype not in _FLOATS:
+            continue
+        found = True
+        if value.const_value is not None:
+            value.const_value = ir.tensor(value.const_value.numpy().astype(np.float32), name=value.name)
+        value.dtype = ir.DataType.FLOAT
+    for node in graph.all_nodes():
+        for name, attribute in node.attributes.items():
+            if attribute.type == ir.AttributeType.TENSOR and attribute.as_tensor().dtype in _FLOATS:
+                array = attribute.as_tensor().numpy().astype(np.float32)
+                node.attributes[name] = ir.AttrTensor(name, ir.tensor(array))
+            elif name == "to" and attribute.type == ir.AttributeType.INT and attribute.as_int() in _FLOATS:
+                node.attributes[name] = ir.AttrInt64(name, int(ir.DataType.FLOAT))
+    return found

@@ -1,0 +1,45 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""What every kind of source gives: a module or a graph, and what is known about its inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import onnx
+import torch
+
+from mdeploy.manifest import InputSpec, Source
+
+__all__ = ["LoadedSource", "SourceOptions"]
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What the user says about a model that the file itself does not."""
+
+    model: str | None = None
+    """FILE_OR_MODULE:FACTORY that makes the module of a state_dict."""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    """Keyword arguments of the factory."""
+    input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Shapes by input name; the name "" stands for the only input."""
+
+
+@dataclass(frozen=True)
+class LoadedSource:
+    """A model to convert. Exactly one of ``module`` and ``graph`` is given."""
+
+    path: Path
+    source: Source
+    inputs: tuple[InputSpec, ...]
+    """In the order of the call. Empty for a graph, which declares its own."""
+    module: torch.nn.Module | torch.export.ExportedProgram | None = None
+    graph: onnx.ModelProto | None = None
+    meanings: tuple[str, ...] = ()
+    """Of the outputs, as far as the source says."""
+    labels: tuple[str, ...] | None = None
+    messages: tuple[str, ...] = ()

@@ -38,6 +38,7 @@ VERBS: dict[str, str] = {
 }
 """Name and one-line help, in the order of the work."""
 
+_NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since click 8.2; before, click prints the help
 _EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE  # what a shell reports for a program that a closed pipe ended
 
 
@@ -111,9 +112,13 @@ def run(arguments: Sequence[str], command: click.Command = root, program: str = 
     """
     state = {"debug": os.environ.get("MDEPLOY_DEBUG", "") not in ("", "0")}
     try:
-        result = command.main(args=list(arguments), prog_name=program, standalone_mode=False, obj=state)
+        # Not command.main(): it ends the process with 1, our "a check failed", when a pipe closes.
+        with command.make_context(program, list(arguments), obj=state) as context:
+            result = command.invoke(context)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
+    except click.exceptions.Exit as end:
+        return end.exit_code
     except BaseException as error:
         if state["debug"]:
             traceback.print_exc()
@@ -124,8 +129,8 @@ def _report(error: BaseException, program: str) -> int:
     """Print one line for an error and return its exit code."""
     if isinstance(error, MdeployError):
         return _fail(str(error), error.exit_code, program)
-    if isinstance(error, click.exceptions.NoArgsIsHelpError):
-        click.echo(error.format_message(), err=True)
+    if isinstance(error, _NO_ARGUMENTS):
+        click.echo(str(error), err=True)
         return UsageError.exit_code
     if isinstance(error, click.ClickException):
         return _report_click(error, program)

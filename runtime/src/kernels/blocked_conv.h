@@ -1,0 +1,85 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// What the convolution kernels on blocked activations share: groups seen as independent dense products, packed
+// weights, and how outputs are cut into register tiles.
+#ifndef MDEPLOY_KERNELS_BLOCKED_CONV_H_
+#define MDEPLOY_KERNELS_BLOCKED_CONV_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "base/tensor.h"
+#include "kernels/conv.h"
+#include "kernels/isa_kernels.h"
+
+namespace mdeploy {
+
+constexpr int64_t block_count(int64_t channels) { return (channels + kChannelBlock - 1) / kChannelBlock; }
+constexpr int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// A dense product from a range of input blocks to a range of output blocks. A group whose channels lie on blocks is
+// one section; of smaller groups one section covers those that meet in a block, with zero weights between groups.
+struct Section {
+  int64_t in_block = 0, in_blocks = 0;
+  int64_t out_block = 0, out_blocks = 0;
+};
+std::vector<Section> conv_sections(const ConvShape& shape);
+
+// The weight of (output channel, input channel, tap) as the section sees it: zero across groups and beyond the ends.
+class WeightView {
+ public:
+  WeightView(const ConvShape& shape, const float* weights)
+      : weights_(weights),
+        taps_(shape.kh * shape.kw),
+        c_in_(shape.c_in),
+        c_out_(shape.c_out),
+        group_in_(shape.c_in / shape.groups),
+        group_out_(shape.c_out / shape.groups) {}
+
+  // The taps of one pair of channels, or null where there is no weight between them.
+  const float* taps(int64_t out, int64_t in) const {
+    if (out >= c_out_ || in >= c_in_ || out / group_out_ != in / group_in_) return nullptr;
+    return weights_ + (out * group_in_ + in % group_in_) * taps_;
+  }
+
+ private:
+  const float* weights_;
+  int64_t taps_, c_in_, c_out_, group_in_, group_out_;
+};
+
+// The bias padded to whole blocks, zeros where there is none.
+std::vector<float> padded_bias(const ConvShape& shape, const float* bias);
+
+// How `pixels` outputs are cut into register tiles: `blocks` output blocks at a time (fewer at the end of a section),
+// each pass in `tiles` parts as equal as can be.
+struct Tiling {
+  int blocks = 1;
+  int64_t tiles = 1;
+};
+// `k` products an output; `streamed` where weights come from memory rather than from a cache, so that going over
+// them once is worth more than a full register tile.
+Tiling choose_tiling(const IsaKernels& isa, int64_t pixels, int64_t out_blocks, int64_t k, bool streamed);
+
+// The widest pass over at most `remaining` blocks, no wider than `preferred`.
+int pass_blocks(const IsaKernels& isa, int preferred, int64_t remaining);
+
+// Runs the tiles of `pixels` outputs for the blocks [0, blocks) of one pass; a.y_step etc. as in TileArgs.
+void run_tiles(const IsaKernels& isa, TileArgs args, int blocks, int64_t pixels);
+
+// Weights larger than this in one convolution do not stay in a core's cache from run to run.
+constexpr int64_t kStreamedWeightBytes = 1 << 20;
+// How far ahead of use streamed weights are fetched, in floats: 8 KB, the time of one access to memory.
+constexpr int64_t kPrefetchFloats = 2048;
+
+// What stands between the register and the output: bias and epilogue of the channels from `out_block` on.
+StoreRule store_rule(const ConvEpilogue& epilogue, const std::vector<float>& bias, int64_t out_block,
+                     const float* residual);
+
+// Whether the epilogue makes something else of the zero lanes beyond c_out, and the repair.
+bool epilogue_disturbs_padding(const ConvShape& shape, const ConvEpilogue& epilogue);
+void clear_padding_lanes(const ConvShape& shape, float* y);
+
+}  // namespace mdeploy
+
+#endif  // MDEPLOY_KERNELS_BLOCKED_CONV_H_

@@ -1,0 +1,250 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+#include "kernels/conv_gemm.h"
+
+#include <algorithm>
+#include <string>
+
+#include "kernels/blocked_conv.h"
+#include "kernels/pack_input.h"
+
+namespace mdeploy {
+namespace {
+
+// The packed input is made once and shared while it fits beside the weights in a core's second-level cache, or where
+// the weights come from memory and must be read once; beyond that each range of outputs packs its own.
+constexpr int64_t kSharedPackBytes = 640 << 10, kSharedPackBytesStreamed = 2 << 20;
+constexpr int64_t kChunkBytes = 256 << 10;
+// Below this many multiply-adds waking another thread costs more than it saves.
+constexpr int64_t kParallelMacs = 200000;
+
+class ConvGemm final : public ConvKernel {
+ public:
+  ConvGemm(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa, const float* weights,
+           const float* bias)
+      : shape_(shape),
+        epilogue_(options.epilogue),
+        isa_(isa),
+        sections_(conv_sections(shape)),
+        bias_(padded_bias(shape, bias)) {
+    if (options.input.is_plain()) {
+      source_ = Source::kPlanes;
+    } else if (shape.kh == 1 && shape.kw == 1 && shape.stride_h == 1 && shape.stride_w == 1 && shape.pad_t == 0 &&
+               shape.pad_l == 0 && shape.out_h == shape.h && shape.out_w == shape.w) {
+      source_ = Source::kDirect;
+    } else {
+      source_ = Source::kPacked;
+    }
+    name_ = std::string(source_ == Source::kDirect ? "gemm_" : "implicit_gemm_") + isa.name;
+    pixels_ = shape.out_h * shape.out_w;
+    pack_weights(WeightView(shape, weights));
+    plan();
+  }
+
+  void run(const ConvArguments& args, ThreadPool& pool) const override {
+    const int64_t channels = source_ == Source::kPlanes ? shape_.c_in : block_count(shape_.c_in) * kChannelBlock;
+    const int64_t x_picture = channels * shape_.h * shape_.w;
+    const int64_t y_picture = block_count(shape_.c_out) * pixels_ * kChannelBlock;
+    for (int64_t n = 0; n < shape_.n; ++n) {
+      Picture picture;
+      picture.x = args.x + n * (args.x_stride != 0 ? args.x_stride : x_picture);
+      picture.y = args.y + n * (args.y_stride != 0 ? args.y_stride : y_picture);
+      if (epilogue_.residual) {
+        picture.residual = args.residual + n * (args.residual_stride != 0 ? args.residual_stride : y_picture);
+      }
+      picture.scratch = static_cast<float*>(args.scratch);
+      run_picture(picture, pool);
+      if (epilogue_disturbs_padding(shape_, epilogue_)) clear_padding_lanes(shape_, picture.y);
+    }
+  }
+
+  size_t scratch_bytes(int threads) const override {
+    if (source_ == Source::kDirect) return 0;
+    if (shared_pack_) return static_cast<size_t>(total_k_blocks_ * pixels_ * kChannelBlock) * sizeof(float);
+    return static_cast<size_t>(threads * chunk_floats_) * sizeof(float);
+  }
+  size_t packed_bytes() const override { return weights_.bytes() + bias_.size() * sizeof(float); }
+  const char* name() const override { return name_.c_str(); }
+
+ private:
+  enum class Source { kDirect, kPacked, kPlanes };
+
+  // A section with its place in the packed weights and in the shared packed input.
+  struct Product {
+    Section section;
+    int64_t k_blocks = 0;
+    int64_t weights = 0;  // in floats
+    int64_t packed = 0;   // in floats
+    Tiling tiling;
+  };
+
+  struct Picture {
+    const float* x = nullptr;
+    float* y = nullptr;
+    const float* residual = nullptr;
+    float* scratch = nullptr;
+  };
+
+  void pack_weights(const WeightView& view) {
+    const int64_t taps = shape_.kh * shape_.kw;
+    int64_t floats = 0;
+    for (const Section& section : sections_) {
+      Product product;
+      product.section = section;
+      product.k_blocks = source_ == Source::kPlanes ? block_count(shape_.c_in * taps) : taps * section.in_blocks;
+      product.weights = floats;
+      product.packed = total_k_blocks_ * pixels_ * kChannelBlock;
+      floats += section.out_blocks * product.k_blocks * kChannelBlock * kChannelBlock;
+      total_k_blocks_ += product.k_blocks;
+      products_.push_back(product);
+    }
+    weights_ = Buffer(static_cast<size_t>(floats) * sizeof(float));
+    for (const Product& product : products_) {
+      float* to = static_cast<float*>(weights_.data()) + product.weights;
+      for (int64_t b = 0; b < product.section.out_blocks; ++b) {
+        to = pack_block(view, product, (product.section.out_block + b) * kChannelBlock, to);
+      }
+    }
+  }
+
+  // Weights of 16 output channels from `out` on as (k_blocks * 16, 16), k in the order of pack_input.h.
+  float* pack_block(const WeightView& view, const Product& product, int64_t out, float* to) const {
+    const int64_t taps = shape_.kh * shape_.kw;
+    const int64_t size = product.k_blocks * kChannelBlock * kChannelBlock;
+    std::fill(to, to + size, 0.0f);
+    for (int64_t o = 0; o < kChannelBlock; ++o) {
+      for (int64_t i = 0; i < product.section.in_blocks * kChannelBlock; ++i) {
+        const float* source = view.taps(out + o, product.section.in_block * kChannelBlock + i);
+        if (source == nullptr) continue;
+        for (int64_t tap = 0; tap < taps; ++tap) {
+          const int64_t k = source_ == Source::kPlanes
+                                ? i * taps + tap
+                                : tap * product.section.in_blocks * kChannelBlock + i;
+          to[k * kChannelBlock + o] = source[tap];
+        }
+      }
+    }
+    return to + size;
+  }
+
+  void plan() {
+    streamed_ = static_cast<int64_t>(weights_.bytes()) > kStreamedWeightBytes;
+    int64_t max_k_blocks = 1;
+    for (const Product& product : products_) max_k_blocks = std::max(max_k_blocks, product.k_blocks);
+    const int64_t pixel_bytes = max_k_blocks * kChannelBlock * static_cast<int64_t>(sizeof(float));
+    chunk_pixels_ = std::clamp<int64_t>(kChunkBytes / pixel_bytes, std::min<int64_t>(16, pixels_), pixels_);
+    chunk_pixels_ = ceil_div(pixels_, ceil_div(pixels_, chunk_pixels_));
+    const int64_t pack_bytes = total_k_blocks_ * kChannelBlock * pixels_ * static_cast<int64_t>(sizeof(float));
+    shared_pack_ =
+        source_ == Source::kPacked && pack_bytes <= (streamed_ ? kSharedPackBytesStreamed : kSharedPackBytes);
+    chunk_floats_ = chunk_pixels_ * max_k_blocks * kChannelBlock;
+    for (Product& product : products_) {
+      product.tiling = choose_tiling(isa_, source_ == Source::kDirect || shared_pack_ ? pixels_ : chunk_pixels_,
+                                     product.section.out_blocks, product.k_blocks * kChannelBlock, streamed_);
+    }
+  }
+
+  void run_picture(const Picture& picture, ThreadPool& pool) const {
+    const int threads = shape_.macs() / shape_.n < kParallelMacs ? 1 : pool.size();
+    if (shared_pack_) {
+      const int64_t grain = ceil_div(total_k_blocks_, threads);
+      pool.parallel_for(total_k_blocks_, grain, [&](int64_t begin, int64_t end, int) {
+        for (const Product& product : products_) {
+          const int64_t first = product.packed / (pixels_ * kChannelBlock);
+          const int64_t k_begin = std::max<int64_t>(begin - first, 0);
+          const int64_t k_end = std::min(end - first, product.k_blocks);
+          if (k_begin >= k_end) continue;
+          pack_blocked(shape_, product.section, picture.x, k_begin, k_end, 0, pixels_,
+                       picture.scratch + product.packed + k_begin * pixels_ * kChannelBlock, pixels_ * kChannelBlock);
+        }
+      });
+    }
+    // Work is cut by outputs only, so every output is summed in the same order whatever the cut. Where weights come
+    // from memory, by output channels first, so that each is read by one thread; else by pixels.
+    int64_t pixel_chunks = ceil_div(pixels_, chunk_pixels_), out_chunks = 1;
+    if (threads > 1) {
+      if ((streamed_ && (source_ == Source::kDirect || shared_pack_)) || pixels_ < 16 * threads) {
+        out_chunks = 4 * threads;
+      } else {
+        pixel_chunks = ceil_div(pixel_chunks, threads) * threads;
+      }
+    }
+    const int64_t sections = static_cast<int64_t>(products_.size());
+    pool.parallel_for(sections * out_chunks * pixel_chunks, 1, [&](int64_t begin, int64_t end, int worker) {
+      for (int64_t job = begin; job < end; ++job) {
+        const int64_t chunk = job % pixel_chunks, out_chunk = job / pixel_chunks % out_chunks;
+        const Product& product = products_[static_cast<size_t>(job / (pixel_chunks * out_chunks))];
+        const int64_t passes = ceil_div(product.section.out_blocks, product.tiling.blocks);
+        const int64_t out_begin = out_chunk * passes / out_chunks * product.tiling.blocks;
+        const int64_t out_end = std::min((out_chunk + 1) * passes / out_chunks * product.tiling.blocks,
+                                         product.section.out_blocks);
+        run_chunk(picture, product, chunk * pixels_ / pixel_chunks, (chunk + 1) * pixels_ / pixel_chunks, out_begin,
+                  out_end, worker);
+      }
+    });
+  }
+
+  void run_chunk(const Picture& picture, const Product& product, int64_t begin, int64_t end, int64_t out_begin,
+                 int64_t out_end, int worker) const {
+    if (begin >= end || out_begin >= out_end) return;
+    const Section& section = product.section;
+    TileArgs args;
+    args.k_blocks = product.k_blocks;
+    args.w_step = product.k_blocks * kChannelBlock * kChannelBlock;
+    args.y_step = pixels_ * kChannelBlock;
+    args.prefetch = streamed_ ? kPrefetchFloats : 0;
+    if (source_ == Source::kDirect) {
+      args.a = picture.x + (section.in_block * pixels_ + begin) * kChannelBlock;
+      args.a_step = pixels_ * kChannelBlock;
+    } else if (shared_pack_) {
+      args.a = picture.scratch + product.packed + begin * kChannelBlock;
+      args.a_step = pixels_ * kChannelBlock;
+    } else {
+      float* packed = picture.scratch + worker * chunk_floats_;
+      args.a = packed;
+      args.a_step = (end - begin) * kChannelBlock;
+      if (source_ == Source::kPlanes) {
+        pack_planes(shape_, picture.x, begin, end, packed, args.a_step);
+      } else {
+        pack_blocked(shape_, section, picture.x, 0, product.k_blocks, begin, end, packed, args.a_step);
+      }
+    }
+    const float* weights = static_cast<const float*>(weights_.data()) + product.weights;
+    for (int64_t b = out_begin; b < out_end;) {
+      const int blocks = pass_blocks(isa_, product.tiling.blocks, out_end - b);
+      const int64_t out_block = section.out_block + b;
+      const int64_t offset = (out_block * pixels_ + begin) * kChannelBlock;
+      args.w = weights + b * args.w_step;
+      args.y = picture.y + offset;
+      args.rule = store_rule(epilogue_, bias_, out_block,
+                             picture.residual != nullptr ? picture.residual + offset : nullptr);
+      run_tiles(isa_, args, blocks, end - begin);
+      b += blocks;
+    }
+  }
+
+  const ConvShape shape_;
+  const ConvEpilogue epilogue_;
+  const IsaKernels& isa_;
+  const std::vector<Section> sections_;
+  const std::vector<float> bias_;
+  Source source_ = Source::kDirect;
+  std::string name_;
+  int64_t pixels_ = 0;
+  std::vector<Product> products_;
+  int64_t total_k_blocks_ = 0;
+  Buffer weights_;
+  bool streamed_ = false;
+  bool shared_pack_ = false;
+  int64_t chunk_pixels_ = 1;
+  int64_t chunk_floats_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<ConvKernel> make_conv_gemm(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa,
+                                           const float* weights, const float* bias) {
+  return std::make_unique<ConvGemm>(shape, options, isa, weights, bias);
+}
+
+}  // namespace mdeploy

@@ -1,0 +1,39 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+#include "kernels/isa/target.h"
+#include "kernels/isa_kernels.h"
+
+MDEPLOY_TARGET_BEGIN("avx2,fma")
+namespace mdeploy::avx2 {
+
+using Vec = __m256;
+constexpr int kLanes = 8;
+
+MDEPLOY_INLINE Vec zero() { return _mm256_setzero_ps(); }
+MDEPLOY_INLINE Vec load(const float* p) { return _mm256_loadu_ps(p); }
+MDEPLOY_INLINE void store(float* p, Vec v) { _mm256_storeu_ps(p, v); }
+MDEPLOY_INLINE Vec set1(float f) { return _mm256_set1_ps(f); }
+MDEPLOY_INLINE Vec add(Vec a, Vec b) { return _mm256_add_ps(a, b); }
+MDEPLOY_INLINE Vec sub(Vec a, Vec b) { return _mm256_sub_ps(a, b); }
+MDEPLOY_INLINE Vec mul(Vec a, Vec b) { return _mm256_mul_ps(a, b); }
+MDEPLOY_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm256_fmadd_ps(a, b, c); }
+MDEPLOY_INLINE Vec fnma(Vec a, Vec b, Vec c) { return _mm256_fnmadd_ps(a, b, c); }
+MDEPLOY_INLINE Vec at_least(Vec bound, Vec v) { return _mm256_max_ps(bound, v); }  // see avx512.cc on NaN
+MDEPLOY_INLINE Vec at_most(Vec bound, Vec v) { return _mm256_min_ps(bound, v); }
+
+#define MDEPLOY_TILES(TILE) \
+  TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(2, 1) TILE(2, 2) TILE(2, 3)
+constexpr int kMaxPixels[kMaxTileBlocks + 1] = {0, 6, 3, 0, 0};
+
+#include "kernels/isa/kernels.inc"
+
+}  // namespace mdeploy::avx2
+MDEPLOY_TARGET_END
+
+namespace mdeploy {
+extern const IsaKernels kAvx2Kernels = avx2::make_table("avx2");
+}
+#endif

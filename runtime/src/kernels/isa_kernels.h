@@ -1,0 +1,75 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The innermost loops, one table of functions per instruction set. Everything above them (shapes, borders, threads,
+// packing) is written once in plain C++ and calls them through the table.
+//
+// All work on blocks of kChannelBlock channels: a "pixel" here is the 16 channels of one block at one position, and
+// neighbouring pixels lie 16 floats apart.
+#ifndef MDEPLOY_KERNELS_ISA_KERNELS_H_
+#define MDEPLOY_KERNELS_ISA_KERNELS_H_
+
+#include <cstdint>
+
+#include "cpu/isa.h"
+
+namespace mdeploy {
+
+// What is done to a result before it is stored: clamp(v + bias + residual, lo, hi).
+struct StoreRule {
+  const float* bias = nullptr;      // 16 floats a block of output channels
+  const float* residual = nullptr;  // null for none; lies as the output does
+  float lo = 0.0f, hi = 0.0f;       // -inf and +inf for no clamp
+};
+
+// One register tile of a matrix product: `pixels` x (16 * blocks) outputs, summed over 16 * k_blocks products in
+// increasing order of k, each by one fused multiply-add (SSE2 and ARMv7: multiply, then add).
+struct TileArgs {
+  const float* a = nullptr;  // (k_blocks, pixels, 16)
+  int64_t a_step = 0;        // floats from one block of k to the next
+  const float* w = nullptr;  // (blocks, k_blocks * 16, 16)
+  int64_t w_step = 0;        // floats from one block of output channels to the next
+  int64_t k_blocks = 0;
+  float* y = nullptr;      // (blocks, pixels, 16)
+  int64_t y_step = 0;      // floats from one block of output channels to the next, the residual's too
+  int64_t prefetch = 0;    // how many floats ahead weights are prefetched; 0 where they are in the cache anyway
+  StoreRule rule;
+};
+
+using TileFunction = void (*)(const TileArgs&);
+
+// Winograd F(m x m, 3x3), m = 2 or 4: transforms of one (m+2) x (m+2) patch, 16 channels at a time.
+struct WinogradInputArgs {
+  const float* x = nullptr;  // top left pixel of the patch, all of which may be read
+  int64_t x_row = 0;         // floats from row to row
+  float* v = nullptr;        // point p of the transform goes to v + p * v_step
+  int64_t v_step = 0;
+};
+struct WinogradOutputArgs {
+  const float* m = nullptr;  // point p is read at m + p * m_step
+  int64_t m_step = 0;
+  float* y = nullptr;
+  int64_t y_row = 0;         // floats from row to row, the residual's too
+  int rows = 0, cols = 0;    // outputs that exist, at most m x m
+  StoreRule rule;
+};
+
+constexpr int kMaxTileBlocks = 4;
+constexpr int kMaxTilePixels = 16;
+
+struct IsaKernels {
+  const char* name = nullptr;  // "avx512"
+  int fma_per_cycle = 2;       // for the cost model: vectors of `lanes` floats
+  int lanes = 1;
+  int max_pixels[kMaxTileBlocks + 1] = {};  // widest tile for a number of blocks, 0 for none
+  TileFunction tile[kMaxTileBlocks + 1][kMaxTilePixels + 1] = {};
+  void (*winograd_input[2])(const WinogradInputArgs&) = {};  // [0]: F(2x2), [1]: F(4x4)
+  void (*winograd_output[2])(const WinogradOutputArgs&) = {};
+};
+
+// Null for kReference and for sets that this build does not have.
+const IsaKernels* isa_kernels(Isa isa);
+
+}  // namespace mdeploy
+
+#endif  // MDEPLOY_KERNELS_ISA_KERNELS_H_

@@ -174,12 +174,18 @@ class Server:
         net = self.pb.NetDef()
         try:
             net.ParseFromString(data)
-            return net
+            binary = True
         except DecodeError:
-            pass
-        try:  # Caffe2's own ReadProtoFromFile: binary first, then text
+            binary = False
+        # Caffe2's own ReadProtoFromFile tries binary first, then text. A text that begins with a newline can pass for
+        # a binary message without a single operator, so that alone is not believed.
+        if binary and net.op and all(operator.type for operator in net.op):
+            return net
+        try:
             return text_format.Parse(data.decode("utf-8"), self.pb.NetDef())
         except (UnicodeDecodeError, text_format.ParseError):
+            if binary:
+                return net
             raise RefusedError(f"{what} is not a NetDef") from None
 
 

@@ -84,6 +84,8 @@ class Caffe2Process:
         self._finalizer = weakref.finalize(self, _end, self._child, self._log)
         try:
             header, _ = self.request({"request": "hello"}, [], timeout=START_TIMEOUT_S)
+        except InputError as error:  # no net is to blame here
+            raise UnavailableError(f"real Caffe2 does not start in {python}: {error}") from None
         except BaseException:
             self.close()
             raise
@@ -98,6 +100,11 @@ class Caffe2Process:
     def close(self) -> None:
         """End the child. May be called twice."""
         self._finalizer()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the child."""
+        return self._child.pid
 
     def operators(self) -> list[str]:
         """Names of all operators that this Caffe2 has."""
@@ -202,7 +209,7 @@ class Caffe2Process:
         self._log.seek(0)
         lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
         telling = [line for line in lines if re.search(r"Check failed|Error|F\d{4} |what\(\)", line)] or lines[-1:]
-        return f"real Caffe2 ended while it ran the net ({how})" + (f": {_shorten(telling[-1])}" if telling else "")
+        return f"real Caffe2 ended by itself ({how})" + (f": {_shorten(telling[-1])}" if telling else "")
 
 
 def _nets(init_net: bytes, predict_net: bytes) -> list[tuple[str, Array]]:

@@ -1,0 +1,29 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The handle of the C API.
+#ifndef MDEPLOY_HARNESS_HANDLE_H_
+#define MDEPLOY_HARNESS_HANDLE_H_
+
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "options.h"
+#include "run.h"
+
+struct mdeploy_harness {
+  // Runs once. `given` is an error found before, such as a bad flag. No exception leaves.
+  mdeploy_status run(const mdeploy::harness::Options& options, const mdeploy_harness_host& host,
+                     mdeploy::harness::Status given) noexcept;
+  void cancel();
+
+  std::string report, summary, error;
+
+ private:
+  std::unique_ptr<mdeploy::harness::Run> run_;
+  std::atomic<mdeploy::harness::Run*> cancellable_{nullptr};
+  std::atomic<bool> cancelled_{false};
+};
+
+#endif  // MDEPLOY_HARNESS_HANDLE_H_

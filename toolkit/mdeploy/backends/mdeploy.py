@@ -1,0 +1,61 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Our own runtime on the artifact's net pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mdeploy import native
+from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.errors import UnavailableError
+
+if TYPE_CHECKING:
+    from mdeploy.artifact import Artifact
+
+__all__ = ["BACKEND", "MdeploySession", "input_specs"]
+
+
+class MdeploySession:
+    """A net pair on the runtime."""
+
+    def __init__(self, net: native.NativeNet, options: PrepareOptions) -> None:
+        self._net = net
+        self._session = net.session(threads=options.threads)
+
+    def run(self, inputs: Sequence[Array]) -> list[Array]:
+        """Run once; inputs and outputs by position."""
+        return self._session.run(inputs)
+
+    def close(self) -> None:
+        """Free the session and the net."""
+        self._session.close()
+        self._net.close()
+
+
+class MdeployBackend:
+    """See the module."""
+
+    name = "mdeploy"
+    title = "mdeploy runtime"
+
+    def availability(self) -> Availability:
+        """Built and loadable, or not."""
+        try:
+            return Availability(True, f"{native.version()} ({native.best_isa()})")
+        except UnavailableError as error:
+            return Availability(False, reason=str(error), install="pip install --force-reinstall mdeploy")
+
+    def prepare(self, artifact: Artifact, options: PrepareOptions) -> MdeploySession:
+        """Load init_net.pb and predict_net.pb for the manifest's input shapes."""
+        net = native.load_net(artifact.init_net, artifact.predict_net, input_specs(artifact))
+        return MdeploySession(net, options)
+
+
+def input_specs(artifact: Artifact) -> list[native.TensorSpec]:
+    """Return the data inputs that the manifest declares."""
+    return [native.TensorSpec(spec.name, tuple(spec.shape), spec.dtype) for spec in artifact.manifest.inputs]
+
+
+BACKEND = MdeployBackend()

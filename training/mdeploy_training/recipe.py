@@ -8,6 +8,7 @@ The named recipes are the files in ``recipes/``; any field can be overridden by 
 from __future__ import annotations
 
 import dataclasses
+import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +68,8 @@ class Recipe:
             if getattr(self, name) < 1:
                 raise UsageError(f"recipe: {name} must be at least 1, not {getattr(self, name)}")
         for name in ("lr", "momentum", "weight_decay", "warmup_epochs", "gamma", "crop_padding"):
+            if not math.isfinite(getattr(self, name)):
+                raise UsageError(f"recipe: {name} must be finite, not {getattr(self, name)}")
             if getattr(self, name) < 0:
                 raise UsageError(f"recipe: {name} must not be negative, got {getattr(self, name)}")
         for name in ("label_smoothing", "ema"):

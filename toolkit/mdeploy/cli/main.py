@@ -22,7 +22,7 @@ import click
 from mdeploy import __version__
 from mdeploy.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, InputError, MdeployError, UsageError
 
-__all__ = ["VERBS", "main", "root", "run"]
+__all__ = ["VERBS", "debug_option", "main", "root", "run"]
 
 VERBS: dict[str, str] = {
     "convert": "Turn a trained model into ONNX and a Caffe2 net pair.",
@@ -54,7 +54,7 @@ class _LazyGroup(click.Group):
         command = importlib.import_module(f"mdeploy.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         if not any(parameter.name == "debug" for parameter in command.params):
-            command.params.append(_debug_option())
+            command.params.append(debug_option())
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
@@ -68,7 +68,8 @@ def _note_debug(ctx: click.Context, _parameter: click.Parameter, value: bool) ->
         ctx.find_root().obj["debug"] = True
 
 
-def _debug_option() -> click.Option:
+def debug_option() -> click.Option:
+    """Return a new ``--debug``, which works before and after the verb."""
     return click.Option(
         ["--debug"],
         is_flag=True,
@@ -81,7 +82,7 @@ def _debug_option() -> click.Option:
 
 @click.group(
     cls=_LazyGroup,
-    params=[_debug_option()],
+    params=[debug_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog="Exit codes: 0 done; 1 a check failed; 2 usage; 3 input missing, corrupt or refused; 4 something in the "
     "model is unsupported; 5 a tool, runtime or device is missing; 70 internal error; 130 interrupted.",

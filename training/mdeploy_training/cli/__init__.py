@@ -10,13 +10,15 @@ from typing import NoReturn
 import click
 
 from mdeploy import __version__
-from mdeploy.cli.main import run
+from mdeploy.cli.main import debug_option, run
 from mdeploy_training.cli import init, train
 
 __all__ = ["main", "root"]
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
+@click.group(
+    params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
+)
 @click.version_option(__version__, "-V", "--version", prog_name="mdeploy-train")
 def root() -> None:
     """Train ResNeSt classifiers, and write the checkpoints that `mdeploy convert` reads.
@@ -28,6 +30,7 @@ def root() -> None:
 
 
 for _verb in (train.command, init.command):
+    _verb.params.append(debug_option())
     root.add_command(_verb)
 
 

@@ -91,7 +91,7 @@ def _check_values(op: Any, args: dict[str, Any]) -> Iterator[str]:
         if pooled and (op.name.startswith("Conv") or "Pool" in op.name):
             yield f"the operator's name {op.name!r} makes Caffe2 want a kernel size in spite of global_pooling"
         if "kernels" in args and "pads" in args and len(args["pads"].ints) != 2 * len(args["kernels"].ints):
-            yield f"{len(args['pads'].ints)} pads for {len(args['kernels'].ints)} kernel sizes, twice as many are needed"
+            yield f"{len(args['pads'].ints)} pads for {len(args['kernels'].ints)} kernel sizes, want twice that"
     if op.type == "MaxPool" and any(value != 1 for value in (args["dilations"].ints if "dilations" in args else ())):
         yield "pooling with dilation"
     if op.type in _POOLS and not pooled and "kernels" in args and "pads" in args:
@@ -123,4 +123,4 @@ def _check_pair(init: Any, predict: Any) -> Iterator[str]:
     inputs = list(predict.external_input)
     for number, name in enumerate(inputs):
         if name not in filled and any(earlier in filled for earlier in inputs[:number]):
-            yield f"predict net: data input {name!r} comes after weights; Caffe2's Predictor binds inputs from the first"
+            yield f"predict net: data input {name!r} comes after weights; Predictor binds inputs by position"

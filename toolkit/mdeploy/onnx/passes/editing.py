@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-__all__ = ["Rewriter", "axes_of", "opset_of", "static_shape"]
+__all__ = ["Rewriter", "axes_of", "constant_value", "opset_of", "static_shape"]
 
 # From these opsets on, the axes of a reduction are an input.
 _AXES_INPUT = {"ReduceSum": 13}
@@ -31,8 +31,8 @@ class Rewriter:
         new = ir.node(op_type, inputs, attributes)
         self._graph.insert_before(self._node, new)
         source = self._node.outputs[0]
-        new.name = f"{self._node.name or source.name}/{op_type}"
         new.outputs[0].name = self._unique(f"{source.name}_{op_type.lower()}")
+        new.name = new.outputs[0].name
         new.outputs[0].type = source.type
         return new.outputs[0]
 
@@ -45,8 +45,7 @@ class Rewriter:
     def constant(self, array: Any) -> ir.Value:
         """Add an initializer."""
         name = self._unique(f"{self._node.outputs[0].name}_constant")
-        tensor = ir.tensor(np.asarray(array), name=name)
-        value = ir.Value(name=name, shape=ir.Shape(tensor.shape.numpy()), type=ir.TensorType(tensor.dtype), const_value=tensor)
+        value = constant_value(name, array)
         self._graph.register_initializer(value)
         return value
 
@@ -66,6 +65,13 @@ class Rewriter:
         while candidate in taken:
             candidate, number = f"{name}_{number}", number + 1
         return candidate
+
+
+def constant_value(name: str, array: Any) -> ir.Value:
+    """A constant that can be registered as an initializer."""
+    tensor = ir.tensor(np.asarray(array), name=name)
+    shape = ir.Shape(tensor.shape.numpy())
+    return ir.Value(name=name, shape=shape, type=ir.TensorType(tensor.dtype), const_value=tensor)
 
 
 def opset_of(model: ir.Model) -> int:

@@ -10,7 +10,7 @@ import onnx_ir as ir
 import onnx_ir.passes.common as common
 
 from mdeploy.errors import MdeployError
-from mdeploy.onnx.passes.editing import static_shape
+from mdeploy.onnx.passes.editing import constant_value, static_shape
 from mdeploy.onnx.session import Array, PlainSession
 
 __all__ = ["fold_constants"]
@@ -78,8 +78,7 @@ def _single_node(node: ir.Node, model: ir.Model) -> onnx.ModelProto:
 
 
 def _replace(graph: ir.Graph, value: ir.Value, array: Array) -> None:
-    tensor = ir.tensor(array, name=value.name)
-    name, value.name = value.name, f"{value.name}_folded"
-    constant = ir.Value(name=name, shape=ir.Shape(tensor.shape.numpy()), type=ir.TensorType(tensor.dtype), const_value=tensor)
+    constant = constant_value(value.name or "constant", array)
+    value.name = f"{value.name}_folded"
     graph.register_initializer(constant)
     value.replace_all_uses_with(constant, replace_graph_outputs=True)

@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The one call behind ``mdeploy convert``: source -> ONNX -> checked passes -> nets -> golden cases -> artifact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+import torch
+
+from mdeploy import __version__
+from mdeploy.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
+from mdeploy.caffe2.check import check_nets, parse_net
+from mdeploy.caffe2.macs import count_macs
+from mdeploy.caffe2.translate import translate
+from mdeploy.errors import CheckFailed, InputError, MdeployError
+from mdeploy.golden import Array, standard_inputs
+from mdeploy.manifest import InputSpec, Manifest, OutputSpec
+from mdeploy.onnx.export import Export, export
+from mdeploy.onnx.outputs import output_meanings
+from mdeploy.onnx.pipeline import check_pass_names, largest_difference, run_passes
+from mdeploy.onnx.prepare import prepare
+from mdeploy.onnx.session import PlainSession
+from mdeploy.onnx.shapes import infer_shapes
+from mdeploy.sources import LoadedSource, SourceOptions, open_source
+
+__all__ = ["Conversion", "ConvertOptions", "convert"]
+
+_TOOLS = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "numpy")
+_EXPORT_SLACK = 10  # an exporter may reorder more than a pass does
+
+
+@dataclass(frozen=True)
+class ConvertOptions:
+    """What the flags of ``mdeploy convert`` say."""
+
+    output: Path = DEFAULT_ARTIFACT
+    name: str | None = None
+    source: SourceOptions = field(default_factory=SourceOptions)
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    color_order: str | None = None
+    labels: Path | None = None
+    golden_images: Path | None = None
+    exporter: str = "auto"
+    skip_passes: tuple[str, ...] = ()
+    packed: bool = True
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """What was made, and what the user should know about it."""
+
+    artifact: Artifact
+    messages: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The manifest, where it is, and the messages."""
+        return {
+            "artifact": str(self.artifact.path),
+            "messages": list(self.messages),
+            "manifest": self.artifact.manifest.to_json(),
+        }
+
+
+def convert(
+    path: Path, options: ConvertOptions | None = None, progress: Callable[[str], None] = lambda _stage: None
+) -> Conversion:
+    """Convert a model file and write the artifact.
+
+    Raises ``InputError`` for files that are missing, damaged or refused, ``UnsupportedError`` with every node that
+    cannot be converted, and ``CheckFailed`` when the exporter or a pass changed the numbers.
+    """
+    options = options or ConvertOptions()
+    check_pass_names(options.skip_passes)
+    with ArtifactWriter(options.output) as writer:
+        progress(f"reading {path.name}")
+        loaded = _with_preprocessing(open_source(path, options.source), options)
+        progress("exporting to ONNX")
+        graph, exported = _graph(loaded, options)
+        messages = [*loaded.messages, *([exported.message] if exported and exported.message else [])]
+
+        prepared = prepare(ir.from_proto(graph), options.source.input_shapes, path.name)
+        messages.extend(prepared.messages)
+        specs = _input_specs(loaded, prepared.model, options)
+        cases = standard_inputs(specs)
+        samples = [case.inputs for case in cases]
+        progress("running the model")
+        references = _references(loaded, graph, samples)
+        if exported is not None:
+            _check_export(exported, prepared.model, samples[-1:], references[-1:])
+        del graph
+        passed = run_passes(
+            prepared.model,
+            samples[-1:],
+            options.skip_passes,
+            progress=lambda name: progress(f"graph pass {name}"),
+        )
+
+        progress("writing the nets")
+        name = _name(options.name or path.stem)
+        final = infer_shapes(passed.model, samples[0])
+        net = translate(final, name)
+        meanings = output_meanings(prepared.model, loaded.meanings)
+        manifest = Manifest(
+            name=name,
+            source=replace(loaded.source, exporter=exported.exporter if exported else None),
+            tools=_tools(),
+            inputs=tuple(replace(spec, name=blob) for spec, blob in zip(specs, net.inputs, strict=True)),
+            outputs=tuple(
+                OutputSpec(blob, tuple(array.shape), str(array.dtype), meaning)
+                for blob, array, meaning in zip(net.outputs, references[0], meanings, strict=True)
+            ),
+            labels=_labels(options.labels) if options.labels else loaded.labels,
+            macs=count_macs(final),
+            passes=passed.records,
+        )
+        _rename(final, net.inputs, net.outputs)
+        writer.add_file(MODEL_ONNX, ir.to_proto(final).SerializeToString(deterministic=True))
+        pair = net.build(options.packed)
+        del final, net
+        _check_nets(pair.init, pair.predict)
+        writer.add_file(INIT_NET, pair.init)
+        writer.add_file(PREDICT_NET, pair.predict)
+        for case, outputs in zip(cases, references, strict=True):
+            writer.add_golden(case.entry, case.inputs, outputs)
+        artifact = writer.finish(replace(manifest, operators=pair.operators, parameters=pair.parameters))
+    return Conversion(artifact, tuple(messages))
+
+
+def _graph(loaded: LoadedSource, options: ConvertOptions) -> tuple[onnx.ModelProto, Export | None]:
+    if loaded.graph is not None:
+        return loaded.graph, None
+    assert loaded.module is not None
+    example = [torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in loaded.inputs]
+    exported = export(loaded.module, example, [spec.name for spec in loaded.inputs], options.exporter)
+    return exported.model, exported
+
+
+def _with_preprocessing(loaded: LoadedSource, options: ConvertOptions) -> LoadedSource:
+    return replace(loaded, inputs=tuple(_preprocessed(spec, options) for spec in loaded.inputs))
+
+
+def _preprocessed(spec: InputSpec, options: ConvertOptions) -> InputSpec:
+    if spec.layout is None:
+        return spec
+    if options.mean is not None or options.std is not None:
+        count = len(options.mean or options.std or ())
+        spec = replace(spec, mean=options.mean or (0.0,) * count, std=options.std or (1.0,) * count)
+    return replace(spec, color_order=options.color_order) if options.color_order else spec
+
+
+def _input_specs(loaded: LoadedSource, model: ir.Model, options: ConvertOptions) -> tuple[InputSpec, ...]:
+    """A module's inputs are what the source says; a graph declares its own."""
+    if loaded.module is not None:
+        return loaded.inputs
+    specs = []
+    for value in model.graph.inputs:
+        assert value.shape is not None
+        assert value.dtype is not None
+        shape = tuple(value.shape.numpy())
+        layout = "NCHW" if len(shape) == 4 and shape[1] in (1, 3) and value.dtype == ir.DataType.FLOAT else None
+        color = {1: "gray", 3: "rgb"}[shape[1]] if layout else None
+        spec = InputSpec(value.name or "input", shape, str(value.dtype.numpy()), layout, color)
+        specs.append(_preprocessed(spec, options))
+    return tuple(specs)
+
+
+def _references(loaded: LoadedSource, graph: onnx.ModelProto, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+    """The answers that everything is held against: PyTorch's own where there is a module, else onnxruntime's."""
+    if loaded.module is None:
+        session = PlainSession(graph, loaded.path.name)
+        return [[_plain(array) for array in session.run(sample)] for sample in samples]
+    module = loaded.module.module() if isinstance(loaded.module, torch.export.ExportedProgram) else loaded.module
+    with torch.inference_mode():
+        answers = [module(*(torch.from_numpy(array.copy()) for array in sample)) for sample in samples]
+    return [[_plain(tensor.numpy()) for tensor in _tensors(answer)] for answer in answers]
+
+
+def _tensors(answer: Any) -> list[torch.Tensor]:
+    leaves, _ = torch.utils._pytree.tree_flatten(answer)
+    return [leaf.detach().cpu() for leaf in leaves if isinstance(leaf, torch.Tensor)]
+
+
+def _plain(array: Array) -> Array:
+    return array.astype(np.float32) if array.dtype.kind == "f" else array
+
+
+def _check_export(
+    exported: Export, model: ir.Model, samples: Sequence[Sequence[Array]], references: Sequence[Sequence[Array]]
+) -> None:
+    session = PlainSession(ir.to_proto(model), "the exported graph")
+    outputs = [session.run(sample) for sample in samples]
+    if len(outputs[0]) != len(references[0]):
+        raise CheckFailed(
+            f"the {exported.exporter} exporter wrote {len(outputs[0])} outputs, PyTorch gives {len(references[0])}"
+        )
+    difference, allowed = largest_difference(references, outputs)
+    if not difference <= allowed * _EXPORT_SLACK:
+        other = "torchscript" if exported.exporter == "dynamo" else "dynamo"
+        raise CheckFailed(
+            f"the graph of the {exported.exporter} exporter does not compute what PyTorch does: it differs by "
+            f"{difference:.3g}; try --exporter {other}"
+        )
+
+
+def _check_nets(init: bytes, predict: bytes) -> None:
+    problems = check_nets(parse_net(init), parse_net(predict))
+    if problems:
+        raise MdeployError(f"the converter made nets that Caffe2 would refuse, please report this: {problems[0]}")
+
+
+def _rename(model: ir.Model, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Give the ONNX file's inputs and outputs the names of the blobs."""
+    taken = {*inputs, *outputs}
+    graph = model.graph
+    edges = {*graph.inputs, *graph.outputs}
+    for node in graph:
+        for value in node.outputs:
+            if value not in edges and value.name in taken:
+                value.name = f"{value.name}_inner"
+    for values, names in ((graph.inputs, inputs), (graph.outputs, outputs)):
+        for value, name in zip(values, names, strict=True):
+            if not (value.is_graph_input() and values is graph.outputs):
+                value.name = name
+
+
+def _labels(path: Path) -> tuple[str, ...]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"cannot read {path}: {error}") from error
+    labels = tuple(line.strip() for line in lines if line.strip())
+    if not labels:
+        raise InputError(f"{path}: no labels in it; one class name a line is expected")
+    return labels
+
+
+def _name(stem: str) -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-")[:100]
+    return name or "model"
+
+
+def _tools() -> dict[str, str]:
+    return {"mdeploy": __version__, **{name: metadata.version(name) for name in _TOOLS}}

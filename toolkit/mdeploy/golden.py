@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The inputs that a model is judged by: zeros, ones, random pixels in the model's range, and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mdeploy.manifest import GoldenEntry, InputSpec
+
+__all__ = ["RANDOM_SEED", "GoldenInputs", "standard_inputs"]
+
+Array = npt.NDArray[Any]
+
+RANDOM_SEED = 0
+
+
+@dataclass(frozen=True)
+class GoldenInputs:
+    """One case before anything answered it."""
+
+    entry: GoldenEntry
+    inputs: tuple[Array, ...]
+
+
+def standard_inputs(specs: Sequence[InputSpec], seed: int = RANDOM_SEED) -> list[GoldenInputs]:
+    """Return the cases zeros, ones and random for inputs of these shapes."""
+    generator = np.random.default_rng(seed)
+    return [
+        GoldenInputs(GoldenEntry("zeros", "zeros"), tuple(np.zeros(spec.shape, spec.dtype) for spec in specs)),
+        GoldenInputs(GoldenEntry("ones", "ones"), tuple(np.ones(spec.shape, spec.dtype) for spec in specs)),
+        GoldenInputs(GoldenEntry("random", "random", seed=seed), tuple(_random(spec, generator) for spec in specs)),
+    ]
+
+
+def _random(spec: InputSpec, generator: np.random.Generator) -> Array:
+    """Pictures: random bytes through the model's own mean and std. Other floats: standard normal."""
+    if spec.dtype == "uint8":
+        return generator.integers(0, 256, spec.shape, dtype=np.uint8)
+    if spec.dtype != "float32":
+        return generator.integers(0, 2, spec.shape).astype(spec.dtype)
+    if spec.layout is None:
+        return generator.standard_normal(spec.shape, dtype=np.float32)
+    pixels = generator.integers(0, 256, spec.shape).astype(np.float64) / 255.0
+    channels = (1, -1, 1, 1) if spec.layout == "NCHW" else (1, 1, 1, -1)
+    if spec.mean is not None and spec.std is not None:
+        pixels = (pixels - np.reshape(spec.mean, channels)) / np.reshape(spec.std, channels)
+    return pixels.astype(np.float32)

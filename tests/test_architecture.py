@@ -28,8 +28,9 @@ LAYERS = [
     {"backends"},
     {"caffe2"},
     {"artifact"},
+    {"golden", "pictures"},
     {"manifest", "checkpoint", "native"},
-    {"errors", "schemas"},
+    {"errors", "progress", "schemas"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 C_SOURCES = {".c", ".cc", ".cpp", ".h", ".inc"}

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``mdeploy predict``: the paper's Table 4."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mdeploy.cli import options
+
+__all__ = ["command"]
+
+
+@click.command("predict", short_help="Classify pictures on any runtimes and compare their scores.")
+@click.argument("paths", nargs=-1, type=options.PATH, metavar="[ARTIFACT] IMAGE...", required=True)
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Classes to show per picture.")
+@options.backends_option
+@options.source_option
+@options.threads_option
+@options.json_option
+def command(
+    paths: tuple[Path, ...],
+    top: int,
+    backends: tuple[str, ...] | None,
+    source: Path | None,
+    threads: int,
+    as_json: bool,
+) -> None:
+    """Classify pictures and show each runtime's score side by side.
+
+    Without ARTIFACT, mdeploy-out is used. IMAGE is a picture, or a folder of them. Scores are probabilities; the
+    difference is the largest distance of any runtime from the first column. Many pictures are shown one a line.
+
+    \b
+    mdeploy predict ship.png
+    mdeploy predict my-artifact pictures/ --backends torch,caffe2 --json
+    """
+    from mdeploy.artifact import MANIFEST_FILE, Artifact
+    from mdeploy.backends import PrepareOptions
+    from mdeploy.cli.output import print_json, stdout_console
+    from mdeploy.pictures import find_pictures
+    from mdeploy.prediction import predict
+    from mdeploy.cli.prediction_table import print_predictions
+    from mdeploy.progress import status
+
+    first = paths[0]
+    named = (first / MANIFEST_FILE).is_file()
+    artifact, images = (first, paths[1:]) if named else (Path("mdeploy-out"), paths)
+    if not images:
+        raise click.UsageError("an IMAGE is missing")
+    with status("predict") as tell:
+        opened = Artifact.open(artifact)
+        report = predict(opened, find_pictures(images), backends, PrepareOptions(threads, source), tell)
+    if as_json:
+        print_json(report.to_json(top))
+    else:
+        print_predictions(report, top, stdout_console())

@@ -1,0 +1,178 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Classify pictures on several runtimes: the class, each runtime's score, and how far the scores are apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mdeploy.artifact import Artifact
+from mdeploy.backends import Availability, PrepareOptions, Session, select_backends
+from mdeploy.errors import MdeployError, UnavailableError, UsageError
+from mdeploy.pictures import picture_input
+
+__all__ = ["PicturePrediction", "PredictionReport", "predict", "probabilities"]
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class PicturePrediction:
+    """One picture: probabilities by class, per backend."""
+
+    picture: str
+    probabilities: dict[str, Doubles]
+
+    @property
+    def reference(self) -> Doubles:
+        """Probabilities of the first backend, which the others are compared with."""
+        return next(iter(self.probabilities.values()))
+
+    @property
+    def ranking(self) -> list[int]:
+        """Classes, most likely first by the reference."""
+        return [int(i) for i in np.argsort(-self.reference, kind="stable")]
+
+    @property
+    def difference(self) -> Doubles:
+        """Per class, the largest distance of any backend from the reference."""
+        reference = self.reference
+        others = [np.abs(values - reference) for values in self.probabilities.values()]
+        return np.asarray(np.max(others, axis=0))
+
+    @property
+    def agree(self) -> bool:
+        """Whether all backends name the same class."""
+        return len({int(values.argmax()) for values in self.probabilities.values()}) == 1
+
+
+@dataclass(frozen=True)
+class PredictionReport:
+    """All pictures on all backends. ``titles`` and ``versions`` by backend name, in column order."""
+
+    artifact: str
+    labels: tuple[str, ...]
+    titles: dict[str, str]
+    versions: dict[str, str]
+    pictures: tuple[PicturePrediction, ...]
+    missing: tuple[tuple[str, str], ...]
+
+    def to_json(self, top: int) -> dict[str, Any]:
+        """Return plain JSON values, with the ``top`` classes of each picture."""
+        return {
+            "schema": "mdeploy-prediction/1",
+            "artifact": self.artifact,
+            "backends": [{"name": name, "version": self.versions[name] or None} for name in self.titles],
+            "missing": [{"name": name, "reason": reason} for name, reason in self.missing],
+            "pictures": [
+                {
+                    "picture": item.picture,
+                    "agree": item.agree,
+                    "max_difference": _number(float(item.difference.max())),
+                    "top": [
+                        {
+                            "class": index,
+                            "label": self.labels[index],
+                            "scores": {name: _number(float(p[index])) for name, p in item.probabilities.items()},
+                            "difference": _number(float(item.difference[index])),
+                        }
+                        for index in item.ranking[:top]
+                    ],
+                }
+                for item in self.pictures
+            ],
+        }
+
+
+def predict(
+    artifact: Artifact,
+    pictures: Sequence[Path],
+    names: Sequence[str] | None = None,
+    options: PrepareOptions | None = None,
+    tell: Callable[[str], None] = lambda _message: None,
+) -> PredictionReport:
+    """Classify every picture on every backend asked for, or every one that can run.
+
+    The first backend in the order of ``mdeploy.backends`` is the reference. Raises ``InputError`` for a bad picture,
+    ``UsageError`` when the model is no classifier of pictures, ``UnavailableError`` when no backend can run.
+    """
+    options = options or PrepareOptions()
+    if not pictures:
+        raise UsageError("no picture was given")
+    spec, output = artifact.manifest.inputs[0], artifact.manifest.outputs[0]
+    if len(artifact.manifest.inputs) != 1:
+        raise UsageError(f"{artifact.path}: the model takes {len(artifact.manifest.inputs)} inputs, not one picture")
+    inputs = [picture_input(path, spec) for path in pictures]
+    with ExitStack() as stack:
+        sessions, titles, versions, missing = _prepare(artifact, names, options, stack, tell)
+        results = []
+        for path, tensor in zip(pictures, inputs, strict=True):
+            tell(path.name)
+            scores = {
+                name: probabilities(session.run([tensor])[0], output.meaning) for name, session in sessions.items()
+            }
+            results.append(PicturePrediction(str(path), scores))
+    classes = len(results[0].reference)
+    return PredictionReport(artifact.name, _labels(artifact, classes), titles, versions, tuple(results), tuple(missing))
+
+
+def probabilities(output: npt.NDArray[Any], meaning: str) -> Doubles:
+    """Turn a net's output for one picture into probabilities, in double: (classes,)."""
+    values = np.asarray(output, np.float64).reshape(-1)
+    if meaning == "probabilities":
+        return values
+    if meaning == "log_probabilities":
+        return np.asarray(np.exp(values))
+    shifted = np.exp(values - values.max())
+    return np.asarray(shifted / shifted.sum())
+
+
+def _prepare(
+    artifact: Artifact,
+    names: Sequence[str] | None,
+    options: PrepareOptions,
+    stack: ExitStack,
+    tell: Callable[[str], None],
+) -> tuple[dict[str, Session], dict[str, str], dict[str, str], list[tuple[str, str]]]:
+    selection = select_backends(names)
+    sessions: dict[str, Session] = {}
+    titles: dict[str, str] = {}
+    versions: dict[str, str] = {}
+    missing = [(name, _reason(absent)) for name, absent in selection.missing]
+    for backend in selection.present:
+        tell(f"loading {backend.title}")
+        try:
+            session = stack.enter_context(closing(backend.prepare(artifact, options)))
+        except MdeployError as error:
+            if names is not None:
+                raise
+            missing.append((backend.name, str(error)))
+            continue
+        sessions[backend.name] = session
+        titles[backend.name] = backend.title
+        versions[backend.name] = backend.availability().version
+    if not sessions:
+        raise UnavailableError("no runtime can run this model; " + "; ".join(f"{n}: {r}" for n, r in missing))
+    return sessions, titles, versions, missing
+
+
+def _reason(absent: Availability) -> str:
+    return absent.reason + (f" (install: {absent.install})" if absent.install else "")
+
+
+def _labels(artifact: Artifact, classes: int) -> tuple[str, ...]:
+    labels = artifact.manifest.labels
+    if labels is None or len(labels) != classes:
+        return tuple(f"class {i}" for i in range(classes))
+    return tuple(labels)
+
+
+def _number(value: float) -> float | None:
+    return value if np.isfinite(value) else None

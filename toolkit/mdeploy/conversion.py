@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import onnx_ir as ir
 import torch
 
@@ -88,7 +87,7 @@ def convert(
         graph, exported = _graph(loaded, options)
         messages = [*loaded.messages, *([exported.message] if exported and exported.message else [])]
 
-        prepared = prepare(ir.from_proto(graph), options.source.input_shapes, path.name)
+        prepared = prepare(graph, options.source.input_shapes, path.name)
         messages.extend(prepared.messages)
         specs = _input_specs(loaded, prepared.model, options)
         cases = standard_inputs(specs)
@@ -107,7 +106,8 @@ def convert(
 
         progress("writing the nets")
         name = _name(options.name or path.stem)
-        final = infer_shapes(passed.model, samples[0])
+        final = passed.model
+        infer_shapes(final, samples[0])
         net = translate(final, name)
         meanings = output_meanings(prepared.model, loaded.meanings)
         manifest = Manifest(
@@ -136,7 +136,7 @@ def convert(
     return Conversion(artifact, tuple(messages))
 
 
-def _graph(loaded: LoadedSource, options: ConvertOptions) -> tuple[onnx.ModelProto, Export | None]:
+def _graph(loaded: LoadedSource, options: ConvertOptions) -> tuple[ir.Model, Export | None]:
     if loaded.graph is not None:
         return loaded.graph, None
     assert loaded.module is not None
@@ -174,7 +174,7 @@ def _input_specs(loaded: LoadedSource, model: ir.Model, options: ConvertOptions)
     return tuple(specs)
 
 
-def _references(loaded: LoadedSource, graph: onnx.ModelProto, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
+def _references(loaded: LoadedSource, graph: ir.Model, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
     """The answers that everything is held against: PyTorch's own where there is a module, else onnxruntime's."""
     if loaded.module is None:
         session = PlainSession(graph, loaded.path.name)
@@ -197,7 +197,7 @@ def _plain(array: Array) -> Array:
 def _check_export(
     exported: Export, model: ir.Model, samples: Sequence[Sequence[Array]], references: Sequence[Sequence[Array]]
 ) -> None:
-    session = PlainSession(ir.to_proto(model), "the exported graph")
+    session = PlainSession(model, "the exported graph")
     outputs = [session.run(sample) for sample in samples]
     if len(outputs[0]) != len(references[0]):
         raise CheckFailed(

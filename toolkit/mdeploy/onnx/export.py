@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import onnx
+import onnx_ir as ir
 import torch
 
 from mdeploy.errors import UnsupportedError
@@ -28,7 +29,7 @@ _TORCHSCRIPT_OPSET = 17
 class Export:
     """An ONNX model, the exporter that made it, and why the other one did not where both were tried."""
 
-    model: onnx.ModelProto
+    model: ir.Model
     exporter: str
     message: str | None = None
 
@@ -66,19 +67,17 @@ def export(
 
 def _dynamo(
     module: torch.nn.Module | torch.export.ExportedProgram, inputs: Sequence[torch.Tensor], input_names: Sequence[str]
-) -> onnx.ModelProto:
+) -> ir.Model:
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             module, tuple(inputs), dynamo=True, input_names=list(input_names), verbose=False, external_data=False
         )
         assert program is not None
-        model: onnx.ModelProto = program.model_proto
+    model: ir.Model = program.model
     return model
 
 
-def _torchscript(
-    module: torch.nn.Module, inputs: Sequence[torch.Tensor], input_names: Sequence[str]
-) -> onnx.ModelProto:
+def _torchscript(module: torch.nn.Module, inputs: Sequence[torch.Tensor], input_names: Sequence[str]) -> ir.Model:
     stream = io.BytesIO()
     with _quiet(), torch.no_grad():
         torch.onnx.export(
@@ -89,7 +88,7 @@ def _torchscript(
             input_names=list(input_names),
             opset_version=_TORCHSCRIPT_OPSET,
         )
-    return onnx.load_from_string(stream.getvalue())
+    return ir.from_proto(onnx.load_from_string(stream.getvalue()))
 
 
 @contextlib.contextmanager

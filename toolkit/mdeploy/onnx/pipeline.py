@@ -103,5 +103,5 @@ def _difference(left: Array, right: Array) -> tuple[float, float]:
 
 
 def _outputs(model: ir.Model, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-    session = PlainSession(ir.to_proto(model))
+    session = PlainSession(model)
     return [session.run(sample) for sample in samples]

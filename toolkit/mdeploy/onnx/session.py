@@ -7,10 +7,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 import onnx
+import onnx_ir as ir
 
 from mdeploy.errors import InputError, UnsupportedError
+from mdeploy.onnx.light import proto_with_weights_outside
 
 __all__ = ["Array", "PlainSession"]
 
@@ -20,19 +23,28 @@ Array = npt.NDArray[Any]
 class PlainSession:
     """A loaded model. Inputs and outputs go by position."""
 
-    def __init__(self, model: onnx.ModelProto | bytes, where: str = "the ONNX model") -> None:
+    def __init__(self, model: ir.Model | onnx.ModelProto, where: str = "the ONNX model") -> None:
         import onnxruntime
 
         onnxruntime.set_default_logger_severity(4)
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
         options.log_severity_level = 4
-        data = model if isinstance(model, bytes) else model.SerializeToString()
+        options.add_session_config_entry("session.disable_prepacking", "1")
+        # The session reads the weights where they are, so they live as long as it does.
+        self._weights: list[Any] = []
+        if isinstance(model, ir.Model):
+            data, arrays = proto_with_weights_outside(model)
+            self._weights = [_contiguous(array) for array in arrays.values()]
+            values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in self._weights]
+            self._weights.extend(values)
+            options.add_external_initializers(list(arrays), values)
+        else:
+            data = model.SerializeToString()
         try:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class but Exception
-            kind = type(error).__name__
-            wrapped = UnsupportedError if kind == "NotImplemented" else InputError
+            wrapped = UnsupportedError if type(error).__name__ == "NotImplemented" else InputError
             raise wrapped(f"{where}: onnxruntime cannot load it: {_first_line(error)}") from error
         self._where = where
         self._inputs = [item.name for item in self._session.get_inputs()]
@@ -45,6 +57,10 @@ class PlainSession:
         except Exception as error:
             raise InputError(f"{self._where}: onnxruntime cannot run it: {_first_line(error)}") from error
         return outputs
+
+
+def _contiguous(array: Array) -> Array:
+    return np.ascontiguousarray(array)
 
 
 def _first_line(error: BaseException) -> str:

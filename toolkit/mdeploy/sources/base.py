@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import onnx
+import onnx_ir as ir
 import torch
 
 from mdeploy.manifest import InputSpec, Source
@@ -38,7 +38,7 @@ class LoadedSource:
     inputs: tuple[InputSpec, ...]
     """In the order of the call. Empty for a graph, which declares its own."""
     module: torch.nn.Module | torch.export.ExportedProgram | None = None
-    graph: onnx.ModelProto | None = None
+    graph: ir.Model | None = None
     meanings: tuple[str, ...] = ()
     """Of the outputs, as far as the source says."""
     labels: tuple[str, ...] | None = None

@@ -12,6 +12,7 @@ import onnx_ir.passes.common as common
 from mdeploy.errors import MdeployError
 from mdeploy.onnx.passes.editing import constant_value, static_shape
 from mdeploy.onnx.session import Array, PlainSession
+from mdeploy.onnx.shapes import infer_shapes
 
 __all__ = ["fold_constants"]
 
@@ -25,18 +26,18 @@ def fold_constants(model: ir.Model) -> ir.Model | None:
 
         Shape(x: [1, 64, 8, 8]) -> Gather(1)    becomes    64
     """
-    inferred = ir.from_proto(onnx.shape_inference.infer_shapes(ir.to_proto(model), data_prop=True))
-    graph = inferred.graph
+    infer_shapes(model)
+    graph = model.graph
     count = len(graph)
     for node in list(graph):
-        arrays = _evaluate(node, inferred)
+        arrays = _evaluate(node, model)
         if arrays is None:
             continue
         for value, array in zip(node.outputs, arrays, strict=True):
             _replace(graph, value, array)
         graph.remove(node, safe=True)
-    common.RemoveUnusedNodesPass()(inferred)
-    return inferred if len(graph) != count else None
+    common.RemoveUnusedNodesPass()(model)
+    return model if len(graph) != count else None
 
 
 def _evaluate(node: ir.Node, model: ir.Model) -> list[Array] | None:

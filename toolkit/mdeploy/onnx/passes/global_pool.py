@@ -24,15 +24,15 @@ def global_pool(model: ir.Model) -> ir.Model | None:
     torch's dynamo exporter writes the first form where the TorchScript one writes the second; an AveragePool is
     what every Caffe2 runtime is fast at. A pool whose kernel is the whole picture is the same thing.
     """
-    inferred = infer_shapes(model)
+    infer_shapes(model)
     changed = False
-    for node in list(inferred.graph):
+    for node in list(model.graph):
         shape = static_shape(node.inputs[0]) if node.inputs else None
         if node.domain not in ("", "ai.onnx") or shape is None or len(shape) != 4:
             continue
         if not (_is_spatial_mean(node) or _is_whole_pool(node, shape)):
             continue
-        rewriter = Rewriter(inferred, node)
+        rewriter = Rewriter(model, node)
         result = rewriter.add("GlobalAveragePool", [node.inputs[0]])
         wanted = static_shape(node.outputs[0])
         if wanted is not None and len(wanted) == 2:
@@ -40,7 +40,7 @@ def global_pool(model: ir.Model) -> ir.Model | None:
             result = rewriter.add("Reshape", [result, rewriter.constant(np.array(shape[:2], np.int64))])
         rewriter.finish(result)
         changed = True
-    return inferred if changed else None
+    return model if changed else None
 
 
 def _is_spatial_mean(node: ir.Node) -> bool:

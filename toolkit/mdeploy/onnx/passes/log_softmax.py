@@ -21,9 +21,9 @@ def decompose_log_softmax(model: ir.Model) -> ir.Model | None:
 
     Log(Softmax(x)) would be shorter, and -inf where the answer is -200.
     """
-    inferred = infer_shapes(model)
+    infer_shapes(model)
     changed = False
-    for node in list(inferred.graph):
+    for node in list(model.graph):
         if node.op_type != "LogSoftmax" or node.domain not in ("", "ai.onnx"):
             continue
         shape = static_shape(node.inputs[0])
@@ -31,13 +31,13 @@ def decompose_log_softmax(model: ir.Model) -> ir.Model | None:
             continue
         source = node.inputs[0]
         assert source is not None
-        axes = _axes(node, opset_of(inferred), len(shape))
-        rewriter = Rewriter(inferred, node)
+        axes = _axes(node, opset_of(model), len(shape))
+        rewriter = Rewriter(model, node)
         shifted = rewriter.add("Sub", [source, rewriter.reduce("ReduceMax", source, axes)])
         total = rewriter.reduce("ReduceSum", rewriter.add("Exp", [shifted]), axes)
         rewriter.finish(rewriter.add("Sub", [shifted, rewriter.add("Log", [total])]))
         changed = True
-    return inferred if changed else None
+    return model if changed else None
 
 
 def _axes(node: ir.Node, opset: int, rank: int) -> list[int]:

@@ -21,8 +21,8 @@ def remove_no_ops(model: ir.Model) -> ir.Model | None:
 
         x -> Dropout -> Reshape([1, 512]) -> y    becomes    x -> y      where x has that shape already
     """
-    inferred = infer_shapes(model)
-    graph = inferred.graph
+    infer_shapes(model)
+    graph = model.graph
     changed = False
     for node in list(graph):
         source, result = (node.inputs[0] if node.inputs else None), node.outputs[0]
@@ -33,7 +33,7 @@ def remove_no_ops(model: ir.Model) -> ir.Model | None:
         result.replace_all_uses_with(source)
         graph.remove(node, safe=True)
         changed = True
-    return inferred if changed else None
+    return model if changed else None
 
 
 def _passes_on(node: ir.Node, source: ir.Value, result: ir.Value) -> bool:

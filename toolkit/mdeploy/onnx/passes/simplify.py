@@ -9,6 +9,8 @@ import io
 
 import onnx_ir as ir
 
+from mdeploy.onnx.light import proto_with_weights_as_inputs, restore_weights
+
 __all__ = ["simplify"]
 
 
@@ -19,14 +21,14 @@ def simplify(model: ir.Model) -> ir.Model | None:
 
         Shape -> Gather -> Concat -> Reshape.shape    becomes    Reshape with a constant shape
 
+    Weights stay outside, which is faster and leaves them as they are; ``fold-constants`` folds what hangs on them.
     Its own numeric check is off: every pass is checked here, by one rule.
     """
     import onnxsim
 
-    before = ir.to_proto(model)
+    before, weights = proto_with_weights_as_inputs(model)
     with contextlib.redirect_stdout(io.StringIO()):
         after, _ = onnxsim.simplify(before, check_n=0)
     if after.SerializeToString(deterministic=True) == before.SerializeToString(deterministic=True):
         return None
-    simplified: ir.Model = ir.from_proto(after)
-    return simplified
+    return restore_weights(after, weights)

@@ -23,9 +23,9 @@ def softmax_last_axis(model: ir.Model) -> ir.Model | None:
     """
     if opset_of(model) < 13:
         return None
-    inferred = infer_shapes(model)
+    infer_shapes(model)
     changed = False
-    for node in list(inferred.graph):
+    for node in list(model.graph):
         if node.op_type != "Softmax" or node.domain not in ("", "ai.onnx"):
             continue
         shape = static_shape(node.inputs[0])
@@ -36,9 +36,9 @@ def softmax_last_axis(model: ir.Model) -> ir.Model | None:
         axis %= len(shape)
         order = [index for index in range(len(shape)) if index != axis] + [axis]
         back = [order.index(index) for index in range(len(shape))]
-        rewriter = Rewriter(inferred, node)
+        rewriter = Rewriter(model, node)
         moved = rewriter.add("Transpose", [node.inputs[0]], perm=order)
         result = rewriter.add("Softmax", [moved], axis=-1)
         rewriter.finish(rewriter.add("Transpose", [result], perm=back))
         changed = True
-    return inferred if changed else None
+    return model if changed else None

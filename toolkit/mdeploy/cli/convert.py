@@ -1,0 +1,161 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``mdeploy convert``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mdeploy.cli.options import PATH, json_option
+from mdeploy.progress import status
+
+if TYPE_CHECKING:
+    from mdeploy.conversion import Conversion
+
+__all__ = ["command"]
+
+
+def _shape(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in values:
+        name, _, dims = text.rpartition("=")
+        try:
+            shape = tuple(int(part) for part in dims.replace("x", ",").split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1 or len(shape) > 8:
+            raise click.BadParameter(f"{text!r} is not like 1,3,224,224 or image=1,3,224,224", ctx, parameter)
+        if name in shapes:
+            raise click.BadParameter(f"two shapes for {name or 'the input'}", ctx, parameter)
+        shapes[name] = shape
+    return shapes
+
+
+def _numbers(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    try:
+        numbers = tuple(float(part) for part in value.split(","))
+    except ValueError:
+        numbers = ()
+    if not 1 <= len(numbers) <= 4:
+        raise click.BadParameter(f"{value!r} is not like 0.485,0.456,0.406", ctx, parameter)
+    if parameter.name == "std" and min(numbers) <= 0:
+        raise click.BadParameter("must be greater than zero", ctx, parameter)
+    return numbers
+
+
+def _arguments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise click.BadParameter(f"{text!r} is not like width=64 or norm=batch", ctx, parameter)
+        try:
+            arguments[key] = json.loads(value)
+        except ValueError:
+            arguments[key] = {"True": True, "False": False, "None": None}.get(value, value)
+    return arguments
+
+
+@click.command(
+    "convert",
+    epilog="""\b
+Examples:
+  mdeploy convert ckpt.pt
+  mdeploy convert model.onnx --input-shape 1,3,224,224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
+  mdeploy convert weights.pth --model torchvision.models:resnet50 --input-shape 1,3,224,224
+  mdeploy convert weights.pth --model net.py:make --model-arg width=64 --input-shape 1,3,32,32
+""",
+)
+@click.argument("source", type=PATH)
+@click.option("-o", "output", type=PATH, default=Path("mdeploy-out"), show_default=True, help="Artifact to write.")
+@click.option("--name", help="Model name, for packages and reports. Default: the file's.")
+@click.option(
+    "--model",
+    metavar="FILE_OR_MODULE:FACTORY",
+    help="Makes the module of a state_dict. This runs the factory's code: name only code that you trust.",
+)
+@click.option("--model-arg", "model_args", metavar="K=V", multiple=True, callback=_arguments, help="Factory argument.")
+@click.option(
+    "--input-shape",
+    "input_shapes",
+    metavar="[NAME=]1,3,32,32",
+    multiple=True,
+    callback=_shape,
+    help="Fixes the shape of an input.",
+)
+@click.option("--mean", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
+@click.option("--std", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
+@click.option("--color-order", type=click.Choice(["rgb", "bgr"]), help="What the model was trained on.")
+@click.option("--labels", metavar="FILE", type=PATH, help="Class names, one a line.")
+@click.option("--golden-images", metavar="DIR", type=PATH, help="Pictures to add to the golden cases.")
+@click.option(
+    "--exporter",
+    type=click.Choice(["auto", "dynamo", "torchscript"]),
+    default="auto",
+    show_default=True,
+    help="Which of torch's ONNX exporters to use.",
+)
+@click.option("--skip-pass", "skip_passes", metavar="NAME", multiple=True, help="Leave a graph pass out.")
+@click.option("--unpacked", is_flag=True, help="Write weights in Caffe2's own form of 5 bytes each instead of 4.")
+@json_option
+def command(source: Path, **flags: Any) -> None:
+    """Turn SOURCE into an artifact: ONNX, a Caffe2 net pair, and golden vectors.
+
+    SOURCE is an mdeploy checkpoint, a state_dict (with --model), TorchScript, a torch.export program (.pt2) or an
+    ONNX file. Checkpoints and state_dicts are read as plain data. TorchScript and .pt2 files are programs: convert
+    only those that you trust.
+    """
+    from mdeploy.conversion import ConvertOptions, convert
+    from mdeploy.sources import SourceOptions
+
+    options = ConvertOptions(
+        output=flags["output"],
+        name=flags["name"],
+        source=SourceOptions(flags["model"], flags["model_args"], flags["input_shapes"]),
+        mean=flags["mean"],
+        std=flags["std"],
+        color_order=flags["color_order"],
+        labels=flags["labels"],
+        golden_images=flags["golden_images"],
+        exporter=flags["exporter"],
+        skip_passes=flags["skip_passes"],
+        packed=not flags["unpacked"],
+    )
+    with status(f"converting {source.name}") as update:
+        result = convert(source, options, update)
+    if flags["as_json"]:
+        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+    else:
+        _print(result)
+
+
+def _print(result: Conversion) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    for message in result.messages:
+        click.echo(f"mdeploy: {message}", err=True)
+    manifest = result.artifact.manifest
+    table = Table(title=f"{manifest.name} -> {result.artifact.path}", title_justify="left", show_header=False)
+    for spec in manifest.inputs:
+        table.add_row("input", f"{spec.name} {_dims(spec.shape)} {spec.dtype}")
+    for output in manifest.outputs:
+        table.add_row("output", f"{output.name} {_dims(output.shape)} {output.meaning}")
+    table.add_row("parameters", f"{manifest.parameters / 1e6:.2f} M")
+    table.add_row("multiply-adds", f"{manifest.macs / 1e6:.1f} M")
+    table.add_row("operators", ", ".join(f"{count} {name}" for name, count in sorted(manifest.operators.items())))
+    table.add_row("passes", ", ".join(record.name for record in manifest.passes if record.applied) or "none applied")
+    table.add_row("golden cases", ", ".join(entry.case for entry in manifest.golden))
+    for name in ("model.onnx", "init_net.pb", "predict_net.pb"):
+        table.add_row(name, f"{manifest.files[name].bytes:,} bytes")
+    Console().print(table)
+
+
+def _dims(shape: tuple[int, ...]) -> str:
+    return "x".join(str(size) for size in shape)

@@ -62,7 +62,7 @@ ConvCost conv_cost(const ConvShape& s, ConvAlgorithm algorithm, const IsaKernels
 
 ConvAlgorithm choose_conv_algorithm(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa) {
   ConvAlgorithm best = ConvAlgorithm::kGemm;
-  if (!options.winograd || !winograd_fits(shape)) return best;
+  if (!options.winograd || !winograd_fits(shape) || shape.c_in < kChannelBlock) return best;
   double cost = conv_cost(shape, best, isa).cycles;
   for (ConvAlgorithm algorithm : {ConvAlgorithm::kWinogradF2, ConvAlgorithm::kWinogradF4}) {
     const double other = conv_cost(shape, algorithm, isa).cycles;

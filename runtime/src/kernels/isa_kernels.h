@@ -54,6 +54,20 @@ struct WinogradOutputArgs {
   StoreRule rule;
 };
 
+// One block of channels of `radix` splits that lie `x_step` floats apart; see split_attention.h.
+//   radix_pool:    y = scale * sum over splits and pixels of x             (16)
+//   radix_softmax: y = softmax over the splits of x                        (radix, 16)
+//   radix_combine: y = clamp(sum_r weights_r * x_r + residual)             (pixels, 16); no bias
+struct RadixArgs {
+  const float* x = nullptr;
+  int64_t radix = 1, x_step = 0;
+  int64_t pixels = 1;
+  float* y = nullptr;
+  float scale = 1.0f;
+  const float* weights = nullptr;  // (radix, 16)
+  StoreRule rule;
+};
+
 constexpr int kMaxTileBlocks = 4;
 constexpr int kMaxTilePixels = 16;
 
@@ -65,6 +79,9 @@ struct IsaKernels {
   TileFunction tile[kMaxTileBlocks + 1][kMaxTilePixels + 1] = {};
   void (*winograd_input[2])(const WinogradInputArgs&) = {};  // [0]: F(2x2), [1]: F(4x4)
   void (*winograd_output[2])(const WinogradOutputArgs&) = {};
+  void (*radix_pool)(const RadixArgs&) = nullptr;
+  void (*radix_softmax)(const RadixArgs&) = nullptr;
+  void (*radix_combine)(const RadixArgs&) = nullptr;
 };
 
 // Null for kReference and for sets that this build does not have.

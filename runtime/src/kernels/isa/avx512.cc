@@ -24,11 +24,19 @@ MDEPLOY_INLINE Vec set1(float f) { return _mm512_set1_ps(f); }
 MDEPLOY_INLINE Vec add(Vec a, Vec b) { return _mm512_add_ps(a, b); }
 MDEPLOY_INLINE Vec sub(Vec a, Vec b) { return _mm512_sub_ps(a, b); }
 MDEPLOY_INLINE Vec mul(Vec a, Vec b) { return _mm512_mul_ps(a, b); }
+MDEPLOY_INLINE Vec div(Vec a, Vec b) { return _mm512_div_ps(a, b); }
 MDEPLOY_INLINE Vec fma(Vec a, Vec b, Vec c) { return _mm512_fmadd_ps(a, b, c); }    // a * b + c
 MDEPLOY_INLINE Vec fnma(Vec a, Vec b, Vec c) { return _mm512_fnmadd_ps(a, b, c); }  // c - a * b
 // The bound comes first: the instruction returns its second operand when either is NaN, and a NaN must stay one.
 MDEPLOY_INLINE Vec at_least(Vec bound, Vec v) { return _mm512_max_ps(bound, v); }
 MDEPLOY_INLINE Vec at_most(Vec bound, Vec v) { return _mm512_min_ps(bound, v); }
+// v * 2^n, n being in the low bits of `shifted`.
+MDEPLOY_INLINE Vec add_to_exponent(Vec v, Vec shifted) {
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(v), _mm512_slli_epi32(_mm512_castps_si512(shifted), 23)));
+}
+MDEPLOY_INLINE Vec select_negative(Vec x, Vec if_negative, Vec otherwise) {
+  return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), otherwise, if_negative);
+}
 
 #define MDEPLOY_TILES(TILE)                                                                                     \
   TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(1, 9) TILE(1, 10) \

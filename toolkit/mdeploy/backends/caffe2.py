@@ -37,6 +37,11 @@ class Caffe2Session:
         """Time of the last run inside the child, without the pipe."""
         return self._net.last_run_seconds
 
+    @property
+    def pid(self) -> int:
+        """Process id of the child, where the memory is."""
+        return self.process.pid
+
     def close(self) -> None:
         """End the child."""
         self.process.close()

@@ -40,9 +40,9 @@ def command(
     from mdeploy.artifact import MANIFEST_FILE, Artifact
     from mdeploy.backends import PrepareOptions
     from mdeploy.cli.output import print_json, stdout_console
+    from mdeploy.cli.prediction_table import print_predictions
     from mdeploy.pictures import find_pictures
     from mdeploy.prediction import predict
-    from mdeploy.cli.prediction_table import print_predictions
     from mdeploy.progress import status
 
     first = paths[0]

@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``mdeploy evaluate``: the paper's Table 5."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mdeploy.cli import options
+
+if TYPE_CHECKING:
+    from mdeploy.evaluation.run import EvaluationReport
+
+__all__ = ["command"]
+
+_SHOWN = 20
+
+
+@click.command("evaluate", short_help="Accuracy, agreement and time per picture over test sets.")
+@options.artifact_argument
+@click.option("--data", type=options.PATH, required=True, help="The large test set: a folder with a folder per class.")
+@click.option("--small-data", type=options.PATH, help="A small test set in the same form.")
+@click.option("--limit", type=click.IntRange(min=1), help="Take only so many pictures of --data, spread over all.")
+@options.backends_option
+@options.source_option
+@click.option("--threads", type=click.IntRange(min=0), default=1, show_default=True, help="Threads per runtime.")
+@click.option("--csv", "csv_file", type=options.PATH, help="Also write the figures as CSV.")
+@click.option("--markdown", "markdown_file", type=options.PATH, help="Also write the tables as Markdown.")
+@options.json_option
+def command(
+    artifact: Path,
+    data: Path,
+    small_data: Path | None,
+    limit: int | None,
+    backends: tuple[str, ...] | None,
+    source: Path | None,
+    threads: int,
+    csv_file: Path | None,
+    markdown_file: Path | None,
+    as_json: bool,
+) -> None:
+    """Measure accuracy and time per picture on several runtimes.
+
+    Every picture runs on every runtime; the runtimes take turns, one process at work at a time. Preparing pictures is
+    not in the times. The first runtime is the reference of the agreement.
+
+    \b
+    mdeploy evaluate --data cifar10/test
+    mdeploy evaluate my-artifact --data cifar10/test --small-data my-photos --csv table5.csv
+    """
+    from mdeploy.artifact import Artifact
+    from mdeploy.backends import PrepareOptions
+    from mdeploy.cli.output import print_json
+    from mdeploy.errors import UsageError
+    from mdeploy.evaluation import tables
+    from mdeploy.evaluation.dataset import read_picture_folder
+    from mdeploy.evaluation.run import evaluate
+    from mdeploy.progress import progress_bar
+
+    opened = Artifact.open(artifact)
+    labels = opened.manifest.labels
+    if labels is None:
+        raise UsageError(f"{artifact}: has no labels; convert again with --labels")
+    sets = [read_picture_folder(small_data, labels)] if small_data else []
+    sets.append(read_picture_folder(data, labels, limit))
+    with progress_bar("evaluate", sum(len(item.pictures) for item in sets)) as advance:
+        report = evaluate(opened, sets, backends, PrepareOptions(threads, source), advance)
+    for file, text in ((csv_file, tables.to_csv), (markdown_file, tables.to_markdown)):
+        if file is not None:
+            file.write_text(text(report), encoding="utf-8")
+    if as_json:
+        print_json(report.to_json())
+    else:
+        _print(report)
+
+
+def _print(report: EvaluationReport) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mdeploy.cli.output import stdout_console
+    from mdeploy.evaluation import tables
+
+    console = stdout_console()
+
+    def show(title: str, content: tables.Table) -> None:
+        headings, rows = content
+        table = Table(title=escape(title), title_justify="left")
+        for index, heading in enumerate(headings):
+            table.add_column(heading, justify="right" if index else "left")
+        for row in rows:
+            table.add_row(*map(escape, row))
+        console.print(table)
+
+    for result in report.sets:
+        show(result.title, tables.set_table(report, result))
+        for item in result.disagreements[:_SHOWN]:
+            says = ", ".join(f"{name}: {label}" for name, label in item.classes.items())
+            console.print(f"  disagree on {escape(item.picture)}: {escape(says)}", highlight=False)
+        if len(result.disagreements) > _SHOWN:
+            console.print(f"  and {len(result.disagreements) - _SHOWN} more (--json lists all)")
+    show("Runtimes", tables.runtime_table(report))
+    for name, reason in report.missing:
+        console.print(f"{escape(name)}: [dim]not run[/]: {escape(reason)}", highlight=False)

@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Run test sets through several runtimes in turns, and count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from mdeploy.artifact import Artifact
+from mdeploy.backends import Array, PrepareOptions, select_backends
+from mdeploy.errors import MdeployError, UnavailableError, UsageError
+from mdeploy.evaluation.dataset import LabelledPicture, PictureSet
+from mdeploy.evaluation.statistics import Share, Times
+from mdeploy.evaluation.worker import Worker
+from mdeploy.pictures import picture_input
+from mdeploy.prediction import probabilities
+
+__all__ = ["Disagreement", "EvaluationReport", "Runtime", "RuntimeOnSet", "SetResult", "evaluate"]
+
+# Runtimes take turns after so many pictures: often enough that a slow spell of the machine hits all of them alike,
+# seldom enough that caches and clocks settle.
+_TURN = 32
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """One runtime, apart from any test set."""
+
+    name: str
+    title: str
+    version: str
+    model_bytes: int | None
+    """Size of the files that it loads."""
+    load_seconds: float
+    """Loading and the first run."""
+    peak_memory_bytes: int | None
+    """Largest resident set of its process, Python included where it runs inside Python."""
+
+
+@dataclass(frozen=True)
+class RuntimeOnSet:
+    """One runtime on one test set."""
+
+    runtime: str
+    top1: Share
+    top5: Share | None
+    agreement: Share | None
+    """Pictures on which it names the same class as the reference; None for the reference itself."""
+    max_difference: float | None
+    """Largest distance of any probability from the reference's."""
+    times: Times
+
+
+@dataclass(frozen=True)
+class Disagreement:
+    """A picture for which not all runtimes name the same class."""
+
+    picture: str
+    label: str
+    classes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class SetResult:
+    """All runtimes on one test set."""
+
+    title: str
+    pictures: int
+    subset: bool
+    runtimes: tuple[RuntimeOnSet, ...]
+    disagreements: tuple[Disagreement, ...]
+
+
+@dataclass(frozen=True)
+class EvaluationReport:
+    """Everything that was measured. The first runtime is the reference."""
+
+    artifact: str
+    threads: int
+    runtimes: tuple[Runtime, ...]
+    sets: tuple[SetResult, ...]
+    missing: tuple[tuple[str, str], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {
+            "schema": "mdeploy-evaluation/1",
+            "artifact": self.artifact,
+            "threads": self.threads,
+            "percentiles": "linear interpolation between the closest ranks",
+            "runtimes": [vars(runtime) for runtime in self.runtimes],
+            "missing": [{"name": name, "reason": reason} for name, reason in self.missing],
+            "sets": [
+                {
+                    "title": result.title,
+                    "pictures": result.pictures,
+                    "subset": result.subset,
+                    "runtimes": [_row_json(row) for row in result.runtimes],
+                    "disagreements": [vars(item) for item in result.disagreements],
+                }
+                for result in self.sets
+            ],
+        }
+
+
+@dataclass
+class _Tally:
+    classes: list[int] = field(default_factory=list)
+    in_top5: int = 0
+    max_difference: float = 0.0
+    seconds: list[float] = field(default_factory=list)
+
+
+def evaluate(
+    artifact: Artifact,
+    sets: Sequence[PictureSet],
+    names: Sequence[str] | None = None,
+    options: PrepareOptions | None = None,
+    advance: Callable[[int], None] = lambda _pictures: None,
+) -> EvaluationReport:
+    """Run every picture on every backend asked for, or every one that can run, and compare.
+
+    ``advance`` is told how many more pictures are through all runtimes. Raises ``InputError`` for a bad picture and
+    ``UnavailableError`` when a backend asked for, or every one, is missing.
+    """
+    options = options or PrepareOptions(threads=1)
+    if len(artifact.manifest.inputs) != 1 or artifact.manifest.inputs[0].layout is None:
+        raise UsageError(f"{artifact.path}: the model does not take one picture, so it cannot be evaluated on pictures")
+    with ExitStack() as stack:
+        workers, missing = _start(artifact, names, options, stack)
+        results = tuple(_run_set(artifact, pictures, workers, advance) for pictures in sets)
+        selection = {backend.name: backend for backend in select_backends(list(workers)).present}
+        runtimes = tuple(
+            Runtime(
+                name,
+                selection[name].title,
+                selection[name].availability().version,
+                _model_bytes(artifact, name, options),
+                worker.load_seconds,
+                worker.peak_memory(),
+            )
+            for name, worker in workers.items()
+        )
+    return EvaluationReport(artifact.name, options.threads, runtimes, results, tuple(missing))
+
+
+def _start(
+    artifact: Artifact, names: Sequence[str] | None, options: PrepareOptions, stack: ExitStack
+) -> tuple[dict[str, Worker], list[tuple[str, str]]]:
+    selection = select_backends(names)
+    missing = [(name, absent.reason) for name, absent in selection.missing]
+    workers: dict[str, Worker] = {}
+    for backend in selection.present:
+        try:
+            workers[backend.name] = stack.enter_context(Worker(backend.name, artifact.path.resolve(), options))
+        except MdeployError as error:
+            if names is not None:
+                raise
+            missing.append((backend.name, str(error)))
+    if not workers:
+        raise UnavailableError("no runtime can run this model; " + "; ".join(f"{n}: {r}" for n, r in missing))
+    return workers, missing
+
+
+def _run_set(
+    artifact: Artifact, pictures: PictureSet, workers: dict[str, Worker], advance: Callable[[int], None]
+) -> SetResult:
+    tallies = {name: _Tally() for name in workers}
+    order = list(workers)
+    for start in range(0, len(pictures.pictures), _TURN):
+        batch = pictures.pictures[start : start + _TURN]
+        inputs = [picture_input(item.path, artifact.manifest.inputs[0]) for item in batch]
+        scores = {}
+        for name in order:
+            answers = workers[name].run(inputs)
+            tallies[name].seconds.extend(answers.seconds)
+            scores[name] = answers.outputs
+        _count(batch, scores, artifact.manifest.outputs[0].meaning, list(workers), tallies)
+        order = order[1:] + order[:1]
+        advance(len(batch))
+    labels = _labels(artifact)
+    rows = tuple(_row(name, tallies, pictures, len(labels)) for name in workers)
+    return SetResult(
+        pictures.title,
+        len(pictures.pictures),
+        len(pictures.pictures) < pictures.total,
+        rows,
+        _disagreements(pictures, tallies, labels),
+    )
+
+
+def _count(
+    batch: Sequence[LabelledPicture],
+    outputs: dict[str, Array],
+    meaning: str,
+    names: Sequence[str],
+    tallies: dict[str, _Tally],
+) -> None:
+    for row, item in enumerate(batch):
+        reference = probabilities(outputs[names[0]][row], meaning)
+        for name in names:
+            scores = probabilities(outputs[name][row], meaning)
+            ranking = np.argsort(-scores, kind="stable")
+            tally = tallies[name]
+            tally.classes.append(int(ranking[0]))
+            tally.in_top5 += item.label in ranking[:5]
+            tally.max_difference = max(tally.max_difference, float(np.abs(scores - reference).max()))
+
+
+def _row(name: str, tallies: dict[str, _Tally], pictures: PictureSet, classes: int) -> RuntimeOnSet:
+    tally, reference = tallies[name], next(iter(tallies))
+    total = len(pictures.pictures)
+    right = sum(found == item.label for found, item in zip(tally.classes, pictures.pictures, strict=True))
+    is_reference = name == reference
+    same = sum(a == b for a, b in zip(tally.classes, tallies[reference].classes, strict=True))
+    return RuntimeOnSet(
+        name,
+        Share(right, total),
+        Share(tally.in_top5, total) if classes > 5 else None,
+        None if is_reference else Share(same, total),
+        None if is_reference or not np.isfinite(tally.max_difference) else tally.max_difference,
+        Times.of(tally.seconds),
+    )
+
+
+def _disagreements(pictures: PictureSet, tallies: dict[str, _Tally], labels: Sequence[str]) -> tuple[Disagreement, ...]:
+    found = []
+    for index, item in enumerate(pictures.pictures):
+        classes = {name: tally.classes[index] for name, tally in tallies.items()}
+        if len(set(classes.values())) > 1:
+            named = {name: labels[value] for name, value in classes.items()}
+            found.append(Disagreement(f"{item.path.parent.name}/{item.path.name}", labels[item.label], named))
+    return tuple(found)
+
+
+def _labels(artifact: Artifact) -> tuple[str, ...]:
+    labels = artifact.manifest.labels
+    assert labels is not None, "the test set was matched with the labels"
+    return tuple(labels)
+
+
+def _model_bytes(artifact: Artifact, name: str, options: PrepareOptions) -> int | None:
+    if name == "torch":
+        from mdeploy.backends.torch import find_source
+
+        try:
+            return find_source(artifact, options.source).stat().st_size
+        except MdeployError:
+            return None
+    files = ("model.onnx",) if name == "onnxruntime" else ("init_net.pb", "predict_net.pb")
+    return sum(artifact.manifest.files[file].bytes for file in files if file in artifact.manifest.files) or None
+
+
+def _row_json(row: RuntimeOnSet) -> dict[str, Any]:
+    return {
+        "runtime": row.runtime,
+        "top1": row.top1.to_json(),
+        "top5": None if row.top5 is None else row.top5.to_json(),
+        "agreement": None if row.agreement is None else row.agreement.to_json(),
+        "max_difference": row.max_difference,
+        "ms_per_picture": row.times.to_json(),
+    }

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""One process per runtime, so that load time and peak memory are its own and no other runtime's threads run with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import resource
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdeploy.artifact import Artifact
+from mdeploy.backends import Array, PrepareOptions, get_backend
+from mdeploy.errors import MdeployError, UnavailableError
+
+__all__ = ["Answers", "Worker"]
+
+_WARMUP_RUNS = 3
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a runtime said to a batch of pictures: (n, classes) in the net's own meaning, and seconds for each."""
+
+    outputs: Array
+    seconds: tuple[float, ...]
+
+
+class Worker:
+    """A runtime in a process of its own. A context manager."""
+
+    def __init__(self, name: str, artifact: Path, options: PrepareOptions) -> None:
+        self.name = name
+        context = multiprocessing.get_context("spawn")
+        self._connection, child = context.Pipe()
+        self._process = context.Process(target=_serve, args=(child, name, artifact, options), daemon=False)
+        self._process.start()
+        child.close()
+        try:
+            self.load_seconds: float = self._receive()
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
+
+    def run(self, inputs: Sequence[Array]) -> Answers:
+        """Run pictures one by one."""
+        self._connection.send(("run", np.stack(inputs)))
+        answers = self._receive()
+        assert isinstance(answers, Answers)
+        return answers
+
+    def peak_memory(self) -> int | None:
+        """Largest resident set of the process so far, in bytes; None where the system does not say."""
+        self._connection.send(("memory", None))
+        peak: int | None = self._receive()
+        return peak
+
+    def close(self) -> None:
+        """End the process. May be called twice."""
+        self._connection.close()
+        self._process.join(timeout=5)
+        if self._process.is_alive():
+            self._process.kill()
+            self._process.join()
+
+    def _receive(self) -> Any:
+        try:
+            kind, value = self._connection.recv()
+        except EOFError:
+            self._process.join(timeout=5)
+            raise UnavailableError(f"{self.name}: its process ended (exit code {self._process.exitcode})") from None
+        if kind == "error":
+            raise value
+        return value
+
+
+def _serve(connection: Connection, name: str, path: Path, options: PrepareOptions) -> None:
+    try:
+        artifact = Artifact.open(path, verify=False)  # the parent verified it
+        start = time.perf_counter()
+        session = get_backend(name).prepare(artifact, options)
+        first = [np.zeros(spec.shape, spec.dtype) for spec in artifact.manifest.inputs]
+        session.run(first)
+        connection.send(("loaded", time.perf_counter() - start))
+        for _ in range(_WARMUP_RUNS):
+            session.run(first)
+    except MdeployError as error:
+        connection.send(("error", error))
+        return
+    try:
+        while True:
+            request, batch = connection.recv()
+            if request == "memory":
+                connection.send(("memory", _peak_memory(getattr(session, "pid", os.getpid()))))
+                continue
+            connection.send(("answers", _answer(session, batch)))
+    except (EOFError, BrokenPipeError, KeyboardInterrupt):
+        pass
+    except MdeployError as error:
+        connection.send(("error", error))
+    finally:
+        session.close()
+
+
+def _answer(session: Any, batch: Array) -> Answers:
+    outputs, seconds = [], []
+    for picture in batch:
+        start = time.perf_counter()
+        output = session.run([picture])[0]
+        elapsed = time.perf_counter() - start
+        # A runtime behind a pipe of its own knows the time without the pipe.
+        seconds.append(getattr(session, "last_run_seconds", elapsed))
+        outputs.append(output.reshape(-1))
+    return Answers(np.stack(outputs), tuple(seconds))
+
+
+def _peak_memory(pid: int) -> int | None:
+    status = Path(f"/proc/{pid}/status")
+    if status.is_file():
+        found = re.search(r"^VmHWM:\s+(\d+) kB", status.read_text(), re.M)
+        return int(found[1]) * 1024 if found else None
+    if pid == os.getpid() and sys.platform == "darwin":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return None

@@ -47,6 +47,7 @@ std::vector<Flag> flags_for(Arguments* arguments) {
       {"--output", true, text(&o->output_dir)},
       {"--golden", true, text(&o->golden_dir)},
       {"--tol", true, number(&o->tolerance)},
+      {"--rtol", true, number(&o->relative_tolerance)},
       {"--threads", true, count(&o->threads)},
       {"--affinity", true, text(&o->affinity)},
       {"--warmup", true, count(&o->warmup)},
@@ -106,7 +107,8 @@ const char* help_text() {
   --init F --predict F   the nets
   --manifest F           check every SHA-256 before loading; shapes and meanings come from here
   --golden DIR           check CASE/{input_N,output_N}.npy before timing
-  --tol T                tolerance of that check: 1e-5
+  --tol T                tolerance of that check: 1e-5, times max(1, |reference|) but for probabilities
+  --rtol R               adds R * |reference| to what is allowed: 0
   --input F.npy          data to time with, one per input by position (default: golden data, else random)
   --output DIR           write what the net answers to --input as output_N.npy
   --threads N            default: the chosen cores, at most 4

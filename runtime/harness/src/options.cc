@@ -38,6 +38,7 @@ Status validate(const Options& options) {
     double value, low, high;
   } ranges[] = {
       {"--tol", options.tolerance, 0, 1e30},
+      {"--rtol", options.relative_tolerance, 0, 1e30},
       {"--threads", static_cast<double>(options.threads), 0, 256},
       {"--warmup", static_cast<double>(options.warmup.value_or(0)), 0, 1e6},
       {"--runs", static_cast<double>(options.runs.value_or(1)), 1, 1e7},
@@ -61,7 +62,8 @@ Options options_from_c(const mdeploy_harness_options& c) {
   options.output_dir = text_or_empty(c.output_dir);
   options.golden_dir = text_or_empty(c.golden_dir);
   options.report_path = text_or_empty(c.report_path);
-  if (c.tolerance != 0) options.tolerance = c.tolerance;
+  if (c.tolerance != 0) options.tolerance = std::max(c.tolerance, 0.0);
+  options.relative_tolerance = c.relative_tolerance;
   options.threads = c.threads;
   if (c.affinity != nullptr) options.affinity = c.affinity;
   if (c.warmup != 0) options.warmup = std::max(c.warmup, 0);

@@ -19,7 +19,7 @@ struct Options {
   std::string init_path, predict_path, manifest_path;
   std::vector<std::string> inputs;
   std::string output_dir, golden_dir, report_path;
-  double tolerance = 1e-5;
+  double tolerance = 1e-5, relative_tolerance = 0;
   int64_t threads = 0;  // 0: the chosen cores, at most 4
   std::string affinity = "big";
   // Nothing where the harness chooses.

@@ -231,6 +231,7 @@ Status Run::check_shapes_against_manifest() const {
 }
 
 Status Run::check_parity() {
+  const Tolerance tolerance{options_.tolerance, options_.relative_tolerance};
   size_t failed = 0;
   for (size_t index = 0; index < golden_.size(); ++index) {
     const GoldenCase& golden = golden_[index];
@@ -249,7 +250,7 @@ Status Run::check_parity() {
     if (Status status = run_net(&ms); !status.ok()) return status;
     for (size_t i = 0; i < references.size(); ++i) {
       ParityRow row{golden.name, report_.outputs[i].name, options_.tolerance,
-                    compare(session_.output_arrays()[i], references[i], meaning_of(manifest_, i), options_.tolerance)};
+                    compare(references[i], session_.output_arrays()[i], meaning_of(manifest_, i), tolerance)};
       failed += !row.comparison.passed;
       report_.parity.push_back(std::move(row));
     }

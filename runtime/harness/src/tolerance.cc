@@ -13,39 +13,37 @@ bool same_special(double a, double b) { return (std::isnan(a) && std::isnan(b)) 
 
 }  // namespace
 
-Comparison compare(const Array& found, const Array& reference, std::string_view meaning, double tolerance) {
+Comparison compare(const Array& reference, const Array& actual, std::string_view meaning, Tolerance tolerance) {
   Comparison result;
-  if (found.dtype != reference.dtype || found.dims != reference.dims || found.bytes.size() != reference.bytes.size()) {
+  if (actual.dtype != reference.dtype || actual.dims != reference.dims ||
+      actual.bytes.size() != reference.bytes.size()) {
     return result;
   }
-  const bool absolute = meaning == "probabilities";
-  double max_abs = 0, max_rel = 0, required = 0;
-  bool specials_agree = true;
+  bool misplaced = false;
+  double required = -1;
   for (size_t i = 0; i < reference.elements(); ++i) {
-    const double a = found.at(i), b = reference.at(i);
+    const double a = reference.at(i), b = actual.at(i);
     if (!std::isfinite(a) || !std::isfinite(b)) {
-      if (!same_special(a, b) && specials_agree) {
-        specials_agree = false;
-        result.worst_index = i;
+      if (!same_special(a, b) && !misplaced) {
+        misplaced = true;
+        result.worst = i;
       }
       continue;
     }
-    const double difference = std::fabs(a - b);
-    const double relative = difference / std::max(1.0, std::fabs(b));
-    const double needed = absolute ? difference : relative;
-    max_abs = std::max(max_abs, difference);
-    max_rel = std::max(max_rel, relative);
+    const double difference = std::fabs(a - b), magnitude = std::fabs(a), scale = std::max(1.0, magnitude);
+    const double beyond = std::max(0.0, difference - tolerance.rtol * magnitude);
+    const double needed = meaning == "probabilities" ? beyond : beyond / scale;
+    result.max_abs = std::max(result.max_abs.value_or(0), difference);
+    result.max_rel = std::max(result.max_rel.value_or(0), difference / scale);
     if (needed > required) {
       required = needed;
-      if (specials_agree) result.worst_index = i;
+      if (!misplaced) result.worst = i;
     }
   }
-  result.max_abs = max_abs;
-  result.max_rel = max_rel;
-  if (specials_agree) {
-    result.required = required;
-    result.passed = required <= tolerance;
-  }
+  if (misplaced) return result;
+  result.required = std::max(required, 0.0);
+  // By the tolerance that it needs, so that the printed smallest one does pass when it is given.
+  result.passed = *result.required <= tolerance.tol;
   return result;
 }
 

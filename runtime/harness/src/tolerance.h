@@ -1,9 +1,10 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one tolerance rule, the same as in the toolkit (toolkit/mdeploy/parity/tolerance.py): probabilities by
-// |a-b| <= tol, logits and log-probabilities by |a-b| <= tol * max(1, |reference|); NaN and infinity stand in the
-// same places.
+// The one tolerance rule, the same as in the toolkit (toolkit/mdeploy/parity/tolerance.py), in double:
+//   probabilities              |a - b| <= tol + rtol * |reference|
+//   logits, log-probabilities  |a - b| <= tol * max(1, |reference|) + rtol * |reference|
+// NaN and infinities must stand in the same places. Both are tested against tests/golden/tolerance.json.
 #ifndef MDEPLOY_HARNESS_TOLERANCE_H_
 #define MDEPLOY_HARNESS_TOLERANCE_H_
 
@@ -14,16 +15,20 @@
 
 namespace mdeploy::harness {
 
+struct Tolerance {
+  double tol = 1e-5, rtol = 0;
+};
+
 struct Comparison {
   bool passed = false;
-  std::optional<double> max_abs;   // over the elements that are finite on both sides; nothing when shapes differ
-  std::optional<double> max_rel;   // largest |a-b| / max(1, |reference|)
-  std::optional<double> required;  // the smallest tolerance that would pass; nothing when none would
-  size_t worst_index = 0;
+  std::optional<double> max_abs;   // over the elements that are finite on both sides; nothing where there are none
+  std::optional<double> max_rel;   // largest |a - b| / max(1, |reference|)
+  std::optional<double> required;  // the smallest tol that would pass; nothing when none would
+  std::optional<size_t> worst;     // a misplaced NaN or infinity before any number; the first of equals
 };
 
 // `meaning` is "logits", "log_probabilities" or "probabilities".
-Comparison compare(const Array& found, const Array& reference, std::string_view meaning, double tolerance);
+Comparison compare(const Array& reference, const Array& actual, std::string_view meaning, Tolerance tolerance);
 
 }  // namespace mdeploy::harness
 

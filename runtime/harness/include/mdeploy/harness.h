@@ -34,7 +34,8 @@ typedef struct mdeploy_harness_options {
   size_t input_count;
   const char* output_dir;      // where output_N.npy of those inputs go
   const char* golden_dir;      // CASE/{input_N,output_N}.npy
-  double tolerance;            // of golden parity; 1e-5
+  double tolerance;            // of golden parity; 1e-5. Negative: exactly equal
+  double relative_tolerance;   // adds this times |reference|; 0
   int32_t threads;             // the chosen cores, at most 4
   const char* affinity;        // "big" (default), "little", "all", or a mask of cores in hexadecimal as in taskset
   int32_t warmup;              // untimed runs; 0: until stable. Negative: none but the first run

@@ -59,6 +59,7 @@ std::vector<Flag> flags_for(Arguments* arguments) {
       {"--profile", false, set(&o->profile)},
       {"--report", true, text(&o->report_path)},
       {"--runner", true, text(&o->runner)},
+      {"--progress", false, set(&arguments->progress)},
       {"--version", false, set(&arguments->version)},
       {"--help", false, set(&arguments->help)},
       {"-h", false, set(&arguments->help)},
@@ -122,6 +123,7 @@ const char* help_text() {
   --profile              per-operator times
   --report F             also write the JSON report here
   --runner NAME          what started this, as the report names it: cli, app_child
+  --progress             lines "MDeployProgress {json}" on stderr, at most ten a second
   --version, --help
 
 The report is one line "MDeployReport {json}" on stdout; a summary goes to stderr. Under an emulator the defaults are

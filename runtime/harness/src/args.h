@@ -13,6 +13,7 @@ namespace mdeploy::harness {
 struct Arguments {
   Options options;
   bool help = false, version = false;
+  bool progress = false;  // machine-readable progress lines
 };
 
 // Parses every flag, also after an error, so that a report can be written where --report says.

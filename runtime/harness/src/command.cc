@@ -11,6 +11,7 @@
 
 #include "args.h"
 #include "harness.h"
+#include "json_writer.h"
 #include "mdeploy/harness.h"
 
 namespace harness = mdeploy::harness;
@@ -34,12 +35,36 @@ void handle_signals() {
   signal(SIGPIPE, SIG_IGN);  // a closed stdout is an error of a write, not a death in the middle of a run
 }
 
-void show_progress(void*, const mdeploy_harness_event* event) {
+// At most ten a second, but every new phase and the end.
+bool is_due(const mdeploy_harness_event* event) {
   static double shown_ms = -1000;
-  const bool last = event->phase == MDEPLOY_PHASE_DONE;
-  if (!last && event->elapsed_ms - shown_ms < 100) return;
+  static int32_t shown_phase = -1;
+  if (event->phase == shown_phase && event->elapsed_ms - shown_ms < 100) return false;
   shown_ms = event->elapsed_ms;
+  shown_phase = event->phase;
+  return true;
+}
+
+void show_progress(void*, const mdeploy_harness_event* event) {
+  if (!is_due(event)) return;
+  const bool last = event->phase == MDEPLOY_PHASE_DONE;
   std::fprintf(stderr, last ? "\r\033[K" : "\r\033[K%s %3.0f %%", event->text, 100 * event->fraction);
+  std::fflush(stderr);
+}
+
+void print_progress(void*, const mdeploy_harness_event* event) {
+  static constexpr const char* kPhases[] = {"verify",  "load",     "parity",    "warmup",
+                                            "measure", "cooldown", "sustained", "done"};
+  if (!is_due(event)) return;
+  harness::JsonWriter json;
+  json.begin_object();
+  json.field("phase", kPhases[event->phase]);
+  json.field("fraction", event->fraction);
+  json.field("last_ms", event->last_ms);
+  json.field("elapsed_ms", event->elapsed_ms);
+  json.field("text", event->text);
+  json.end_object();
+  std::fprintf(stderr, "MDeployProgress %s\n", json.text().c_str());
   std::fflush(stderr);
 }
 
@@ -71,7 +96,11 @@ extern "C" int mdeploy_harness_main(int argc, char** argv) {
   }
   mdeploy_harness_host host{};
   host.struct_size = sizeof host;
-  if (isatty(STDERR_FILENO)) host.progress = show_progress;
+  if (arguments.progress) {
+    host.progress = print_progress;
+  } else if (isatty(STDERR_FILENO)) {
+    host.progress = show_progress;
+  }
   g_running = handle.get();
   handle_signals();
   const mdeploy_status status = handle->run(arguments.options, host, std::move(given));

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "kernels/conv_choice.h"
+#include "kernels/conv_depthwise.h"
 #include "kernels/conv_gemm.h"
 #include "kernels/conv_plain.h"
 #include "kernels/conv_winograd.h"
@@ -42,6 +43,7 @@ std::unique_ptr<ConvKernel> make_conv(const ConvShape& shape, const ConvOptions&
 
   std::unique_ptr<ConvKernel> kernel;
   switch (few_planes ? ConvAlgorithm::kGemm : choose_conv_algorithm(shape, options, *isa)) {
+    case ConvAlgorithm::kDepthwise: kernel = make_conv_depthwise(shape, blocked, *isa, weights, bias); break;
     case ConvAlgorithm::kGemm: kernel = make_conv_gemm(shape, blocked, *isa, weights, bias); break;
     case ConvAlgorithm::kWinogradF2: kernel = make_conv_winograd(shape, blocked, *isa, 2, weights, bias); break;
     case ConvAlgorithm::kWinogradF4: kernel = make_conv_winograd(shape, blocked, *isa, 4, weights, bias); break;

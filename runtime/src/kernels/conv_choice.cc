@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "kernels/blocked_conv.h"
+#include "kernels/conv_depthwise.h"
 #include "kernels/conv_winograd.h"
 
 namespace mdeploy {
@@ -61,6 +62,7 @@ ConvCost conv_cost(const ConvShape& s, ConvAlgorithm algorithm, const IsaKernels
 }
 
 ConvAlgorithm choose_conv_algorithm(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa) {
+  if (is_depthwise(shape)) return ConvAlgorithm::kDepthwise;
   ConvAlgorithm best = ConvAlgorithm::kGemm;
   if (!options.winograd || !winograd_fits(shape) || shape.c_in < kChannelBlock) return best;
   double cost = conv_cost(shape, best, isa).cycles;

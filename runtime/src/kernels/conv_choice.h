@@ -11,12 +11,13 @@
 
 namespace mdeploy {
 
-enum class ConvAlgorithm { kGemm, kWinogradF2, kWinogradF4 };
+enum class ConvAlgorithm { kGemm, kWinogradF2, kWinogradF4, kDepthwise };
 
 struct ConvCost {
   double cycles = 0.0;  // of one core
   double error = 1.0;   // typical rounding error, as a multiple of the direct sum's
 };
+// Not of kDepthwise, which has no rival where it fits.
 ConvCost conv_cost(const ConvShape& shape, ConvAlgorithm algorithm, const IsaKernels& isa);
 
 ConvAlgorithm choose_conv_algorithm(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa);

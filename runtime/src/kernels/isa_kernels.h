@@ -68,6 +68,19 @@ struct RadixArgs {
   StoreRule rule;
 };
 
+// One block of channels of `count` neighbouring outputs that see the same taps of a window: depthwise convolution and
+// pooling. Tap (r, q) of output i is read at x + i * x_step + r * tap_row + q * tap_col.
+struct WindowArgs {
+  const float* x = nullptr;
+  int64_t x_step = 0, count = 0;
+  int64_t rows = 0, cols = 0, tap_row = 0, tap_col = 0;
+  float* y = nullptr;  // (count, 16)
+  const float* w = nullptr;  // depthwise: tap (r, q) at w + r * w_row + q * 16
+  int64_t w_row = 0;
+  StoreRule rule;      // depthwise
+  float scale = 1.0f;  // average
+};
+
 constexpr int kMaxTileBlocks = 4;
 constexpr int kMaxTilePixels = 16;
 
@@ -79,6 +92,9 @@ struct IsaKernels {
   TileFunction tile[kMaxTileBlocks + 1][kMaxTilePixels + 1] = {};
   void (*winograd_input[2])(const WinogradInputArgs&) = {};  // [0]: F(2x2), [1]: F(4x4)
   void (*winograd_output[2])(const WinogradOutputArgs&) = {};
+  void (*depthwise)(const WindowArgs&) = nullptr;
+  void (*pool_max)(const WindowArgs&) = nullptr;
+  void (*pool_average)(const WindowArgs&) = nullptr;
   void (*radix_pool)(const RadixArgs&) = nullptr;
   void (*radix_softmax)(const RadixArgs&) = nullptr;
   void (*radix_combine)(const RadixArgs&) = nullptr;

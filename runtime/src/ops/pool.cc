@@ -46,8 +46,8 @@ void pool(OpBuilder& b, PoolKind kind) {
   s.pad_t = window.pad_t;
   s.pad_l = window.pad_l;
   s.count_padding = count_padding;
-  b.run([s, kind, in = b.layout(0), out = b.output_layout(0)](RunContext& c) {
-    pool_reference(kind, s, in, out, c.in<float>(0), c.out<float>(0), c.pool);
+  b.run([s, kind, isa = b.settings().isa, in = b.layout(0), out = b.output_layout(0)](RunContext& c) {
+    run_pool(kind, s, isa, in, out, c.in<float>(0), c.out<float>(0), c.pool);
   });
 }
 

@@ -26,10 +26,15 @@ MDEPLOY_INLINE Vec at_least(Vec bound, Vec v) { return _mm256_max_ps(bound, v); 
 MDEPLOY_INLINE Vec at_most(Vec bound, Vec v) { return _mm256_min_ps(bound, v); }
 // v * 2^n, n being in the low bits of `shifted`.
 MDEPLOY_INLINE Vec add_to_exponent(Vec v, Vec shifted) {
-  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(v), _mm256_slli_epi32(_mm256_castps_si256(shifted), 23)));
+  const __m256i n = _mm256_slli_epi32(_mm256_castps_si256(shifted), 23);
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_castps_si256(v), n));
 }
 MDEPLOY_INLINE Vec select_negative(Vec x, Vec if_negative, Vec otherwise) {
   return _mm256_blendv_ps(otherwise, if_negative, x);
+}
+// The larger one; a NaN in either stays.
+MDEPLOY_INLINE Vec running_max(Vec top, Vec v) {
+  return _mm256_blendv_ps(_mm256_max_ps(v, top), v, _mm256_cmp_ps(v, v, _CMP_UNORD_Q));
 }
 
 #define MDEPLOY_TILES(TILE) \

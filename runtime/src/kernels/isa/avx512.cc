@@ -32,10 +32,15 @@ MDEPLOY_INLINE Vec at_least(Vec bound, Vec v) { return _mm512_max_ps(bound, v); 
 MDEPLOY_INLINE Vec at_most(Vec bound, Vec v) { return _mm512_min_ps(bound, v); }
 // v * 2^n, n being in the low bits of `shifted`.
 MDEPLOY_INLINE Vec add_to_exponent(Vec v, Vec shifted) {
-  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(v), _mm512_slli_epi32(_mm512_castps_si512(shifted), 23)));
+  const __m512i n = _mm512_slli_epi32(_mm512_castps_si512(shifted), 23);
+  return _mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(v), n));
 }
 MDEPLOY_INLINE Vec select_negative(Vec x, Vec if_negative, Vec otherwise) {
   return _mm512_mask_blend_ps(_mm512_movepi32_mask(_mm512_castps_si512(x)), otherwise, if_negative);
+}
+// The larger one; a NaN in either stays.
+MDEPLOY_INLINE Vec running_max(Vec top, Vec v) {
+  return _mm512_mask_mov_ps(_mm512_max_ps(v, top), _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), v);
 }
 
 #define MDEPLOY_TILES(TILE)                                                                                     \

@@ -20,6 +20,7 @@ MDEPLOY_INLINE Vec sub(Vec a, Vec b) { return vsubq_f32(a, b); }
 MDEPLOY_INLINE Vec mul(Vec a, Vec b) { return vmulq_f32(a, b); }
 // NEON's max and min give NaN when either operand is one.
 MDEPLOY_INLINE Vec at_least(Vec bound, Vec v) { return vmaxq_f32(bound, v); }
+MDEPLOY_INLINE Vec running_max(Vec top, Vec v) { return vmaxq_f32(top, v); }
 MDEPLOY_INLINE Vec at_most(Vec bound, Vec v) { return vminq_f32(bound, v); }
 
 // v * 2^n, n being in the low bits of `shifted`.

@@ -31,6 +31,10 @@ MDEPLOY_INLINE Vec select_negative(Vec x, Vec if_negative, Vec otherwise) {
   const Vec negative = _mm_castsi128_ps(_mm_srai_epi32(_mm_castps_si128(x), 31));
   return _mm_or_ps(_mm_and_ps(negative, if_negative), _mm_andnot_ps(negative, otherwise));
 }
+// The larger one; a NaN in either stays.
+MDEPLOY_INLINE Vec running_max(Vec top, Vec v) {
+  return select_negative(_mm_cmpunord_ps(v, v), v, _mm_max_ps(v, top));
+}
 
 #define MDEPLOY_TILES(TILE) TILE(1, 1) TILE(1, 2) TILE(1, 3)
 constexpr int kMaxPixels[kMaxTileBlocks + 1] = {0, 3, 0, 0, 0};

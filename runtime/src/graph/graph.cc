@@ -105,6 +105,10 @@ void Graph::erase(Node* node) {
   node->op = nullptr;
 }
 
+void Graph::sweep_last_nodes() {
+  while (!nodes_.empty() && nodes_.back()->op == nullptr) nodes_.pop_back();
+}
+
 void Graph::sweep() {
   nodes_.erase(std::remove_if(nodes_.begin(), nodes_.end(), [](const auto& node) { return node->op == nullptr; }),
                nodes_.end());

@@ -52,8 +52,11 @@ struct Node {
   std::vector<Value*> outputs;
   size_t file_index = 0;  // position in its net, for messages
   bool in_init_net = false;
-  bool is_view = false;  // the outputs lie in the first input's memory
-  bool fills_parts = false;  // the inputs are produced in place inside the output's memory
+
+  // What the pass "views" has found. Output i lies in the memory of input 0, view_offsets[i] elements from its start;
+  // input i is to be made inside the memory of output 0, part_offsets[i] elements from its start. -1: it is not so.
+  std::vector<int64_t> view_offsets;
+  std::vector<int64_t> part_offsets;
 
   // What passes have merged into the node. The residual is the last input.
   ConvEpilogue epilogue;
@@ -91,6 +94,8 @@ class Graph {
   void erase(Node* node);
   // Frees erased nodes, and values that nothing refers to.
   void sweep();
+  // Frees erased nodes at the end of the list only: cheap enough to call after every node.
+  void sweep_last_nodes();
 
  private:
   std::vector<std::unique_ptr<Node>> nodes_;

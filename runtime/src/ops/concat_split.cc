@@ -54,6 +54,13 @@ void op_concat(OpBuilder& b) {
   b.output(0, b.input(0).dtype, y);
   b.output(1, DType::kInt32, {b.input_count()});
   const size_t size = dtype_size(b.input(0).dtype);
+  if (y.product(0, axis) == 1) {
+    int64_t offset = 0;
+    for (int i = 0; i < b.input_count(); ++i) {
+      b.input_is_part(i, offset);
+      offset += b.shape(i).elements();
+    }
+  }
   b.run([=, outer = y.product(0, axis), inner = y.product(axis + 1, rank)](RunContext& c) {
     int64_t offset = 0;
     for (size_t i = 0; c.outputs[0] != nullptr && i < sizes.size(); ++i) {
@@ -98,10 +105,13 @@ void op_split(OpBuilder& b) {
     total += s;
   }
   if (!b.require(total == x[axis], "the parts add up to ", total, ", not to ", x[axis])) return;
+  int64_t first = 0;
   for (int i = 0; i < count; ++i) {
     Shape y = x;
     y[axis] = sizes[static_cast<size_t>(i)];
     b.output(i, b.input(0).dtype, y);
+    if (x.product(0, axis) == 1) b.output_is_part(i, first * x.product(axis + 1, x.rank()));
+    first += sizes[static_cast<size_t>(i)];
   }
   const size_t size = dtype_size(b.input(0).dtype);
   b.run([=, outer = x.product(0, axis), inner = x.product(axis + 1, x.rank())](RunContext& c) {

@@ -132,8 +132,18 @@ void OpBuilder::output(int i, DType dtype, const Shape& shape) {
   outputs_[static_cast<size_t>(i)] = {dtype, shape};
 }
 
+namespace {
+void set_part(std::vector<int64_t>& parts, int i, int64_t offset) {
+  if (parts.size() <= static_cast<size_t>(i)) parts.resize(static_cast<size_t>(i) + 1, -1);
+  parts[static_cast<size_t>(i)] = offset;
+}
+}  // namespace
+
+void OpBuilder::output_is_part(int i, int64_t offset) { set_part(output_parts_, i, offset); }
+void OpBuilder::input_is_part(int i, int64_t offset) { set_part(input_parts_, i, offset); }
+
 void OpBuilder::view_of_input() {
-  is_view_ = true;
+  output_is_part(0, 0);
   run([bytes = node_.inputs[0]->storage_bytes()](RunContext& c) {
     if (c.outputs[0] != nullptr && c.outputs[0] != c.inputs[0] && bytes > 0) {
       std::memcpy(c.outputs[0], c.inputs[0], bytes);

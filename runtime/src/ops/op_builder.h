@@ -122,9 +122,14 @@ class OpBuilder {
   void run(std::function<void(RunContext&)> run) { kernel_ = [run = std::move(run)] { return Kernel(run); }; }
   // For kernels that are costly to make or have more to say; called only once, when all passes are done.
   void kernel(std::function<Kernel()> make) { kernel_ = std::move(make); }
-  // Output 0 is input 0 under another shape: it can share its memory.
+  // Output 0 is input 0 under another shape. Gives a kernel that copies where they do not share memory.
   void view_of_input();
-  bool is_view() const { return is_view_; }
+  // Output \`i\` is a run of the elements of input 0, or input \`i\` of those of output 0: they may share memory, and the
+  // kernel must then leave them alone.
+  void output_is_part(int i, int64_t offset);
+  void input_is_part(int i, int64_t offset);
+  const std::vector<int64_t>& output_parts() const { return output_parts_; }
+  const std::vector<int64_t>& input_parts() const { return input_parts_; }
   // Output 0 may take over the memory of input `i`.
   void may_overwrite(int i) { in_place_ = i; }
   // The outputs do not depend on what is in the inputs, only on their shapes.
@@ -145,7 +150,8 @@ class OpBuilder {
   Status status_;
   std::vector<TensorDesc> outputs_;
   std::function<Kernel()> kernel_;
-  bool is_view_ = false;
+  std::vector<int64_t> output_parts_;  // by index; -1 where there is none
+  std::vector<int64_t> input_parts_;
   bool independent_ = false;
   int in_place_ = -1;
   uint64_t macs_ = 0;

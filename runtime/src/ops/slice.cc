@@ -52,6 +52,7 @@ void op_slice(OpBuilder& b) {
   copy.to_strides = dense_strides(y);
   copy.size = dtype_size(b.input(0).dtype);
   copy.simplify();
+  if (copy.is_contiguous()) b.output_is_part(0, copy.from_offset);
   b.run([copy](RunContext& c) {
     const char* source = c.in<char>(0) + copy.from_offset * static_cast<int64_t>(copy.size);
     if (c.outputs[0] != source) copy.run(c.inputs[0], c.outputs[0], c.pool);

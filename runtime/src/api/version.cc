@@ -1,0 +1,57 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+#include "cpu/isa.h"
+#include "mdeploy/mdeploy_runtime.h"
+
+#define MDEPLOY_STRING_(x) #x
+#define MDEPLOY_STRING(x) MDEPLOY_STRING_(x)
+
+extern "C" {
+
+uint32_t mdeploy_abi_version(void) { return MDEPLOY_ABI_VERSION; }
+const char* mdeploy_version(void) { return "0.1.0"; }
+
+const char* mdeploy_compiler_id(void) {
+#if defined(__clang__)
+  return "clang " MDEPLOY_STRING(__clang_major__) "." MDEPLOY_STRING(__clang_minor__) "." MDEPLOY_STRING(
+      __clang_patchlevel__);
+#else
+  return "gcc " MDEPLOY_STRING(__GNUC__) "." MDEPLOY_STRING(__GNUC_MINOR__) "." MDEPLOY_STRING(__GNUC_PATCHLEVEL__);
+#endif
+}
+
+// CMake and the cross-compiler pass their flags in MDEPLOY_COMPILER_FLAGS as a string.
+const char* mdeploy_compiler_flags(void) {
+#if defined(MDEPLOY_COMPILER_FLAGS)
+  return MDEPLOY_COMPILER_FLAGS;
+#else
+  return "";
+#endif
+}
+
+const char* mdeploy_build_type(void) {
+#if defined(MDEPLOY_BUILD_TYPE)
+  return MDEPLOY_BUILD_TYPE;
+#elif defined(__OPTIMIZE__)
+  return "release";
+#else
+  return "debug";
+#endif
+}
+
+const char* mdeploy_best_isa(void) { return mdeploy::isa_name(mdeploy::best_isa()); }
+
+const char* mdeploy_status_name(int32_t status) {
+  switch (status) {
+    case MDEPLOY_OK: return "ok";
+    case MDEPLOY_CHECK_FAILED: return "check_failed";
+    case MDEPLOY_USAGE: return "usage";
+    case MDEPLOY_BAD_INPUT: return "bad_input";
+    case MDEPLOY_UNSUPPORTED: return "unsupported";
+    case MDEPLOY_UNAVAILABLE: return "unavailable";
+    case MDEPLOY_CANCELLED: return "cancelled";
+    default: return "internal_error";
+  }
+}
+
+}  // extern "C"

@@ -1,0 +1,37 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// From a net pair to a checked graph (caffe2.md sections 2 to 4).
+#ifndef MDEPLOY_GRAPH_BUILD_H_
+#define MDEPLOY_GRAPH_BUILD_H_
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "graph/evaluate.h"
+#include "graph/graph.h"
+#include "proto/netdef.h"
+
+namespace mdeploy {
+
+struct InputSpec {
+  std::string name;  // empty: the blob at this position of external_input
+  TensorDesc desc;
+};
+
+struct BuildOptions {
+  std::vector<InputSpec> inputs;
+  std::vector<std::string> keep;  // names of blobs, or "*"
+  // Told the bytes of the init net that have been read and are not needed again.
+  std::function<void(std::string_view)> release;
+};
+
+// Runs the init net, which makes constants, and builds the predict net on top of them.
+Status build_graph(const proto::NetDef& init, const proto::NetDef& predict, const BuildOptions& options,
+                   LoadContext& context, Graph* graph);
+
+}  // namespace mdeploy
+
+#endif  // MDEPLOY_GRAPH_BUILD_H_

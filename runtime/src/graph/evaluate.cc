@@ -1,0 +1,34 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+#include "graph/evaluate.h"
+
+#include "ops/registry.h"
+
+namespace mdeploy {
+
+Status evaluate(Node& node, LoadContext& context) {
+  OpBuilder builder(node, context.settings);
+  node.op->make(builder);
+  MDEPLOY_TRY(builder.status());
+  const Kernel kernel = builder.make_kernel();
+
+  std::vector<const void*> inputs;
+  for (const Value* value : node.inputs) inputs.push_back(value->is_constant() ? value->constant->data() : nullptr);
+  std::vector<std::shared_ptr<Buffer>> contents;
+  std::vector<void*> outputs;
+  for (const Value* value : node.outputs) {
+    const Status status = context.budget.take(value->desc.bytes());
+    if (!status.ok()) return status.with_prefix(cat(node.describe(), ": "));
+    contents.push_back(std::make_shared<Buffer>(value->desc.bytes()));
+    outputs.push_back(contents.back()->data());
+  }
+  const Buffer scratch(kernel.scratch_bytes ? kernel.scratch_bytes(context.pool.size()) : 0);
+  Status status;
+  RunContext run{inputs.data(), outputs.data(), context.pool, scratch.data(), status};
+  kernel.run(run);
+  if (!status.ok()) return status.with_prefix(cat(node.describe(), ": "));
+  for (size_t i = 0; i < node.outputs.size(); ++i) node.outputs[i]->constant = contents[i];
+  return {};
+}
+
+}  // namespace mdeploy

@@ -1,0 +1,20 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+//
+// The passes themselves, one file each; pass.cc has their order and says what each does.
+#ifndef MDEPLOY_GRAPH_PASSES_PASSES_H_
+#define MDEPLOY_GRAPH_PASSES_PASSES_H_
+
+#include "graph/evaluate.h"
+#include "graph/graph.h"
+
+namespace mdeploy {
+
+Status fold_constants(Graph& graph, LoadContext& context);
+Status remove_dead_code(Graph& graph, LoadContext& context);
+Status fuse_log_softmax(Graph& graph, LoadContext& context);
+Status make_views(Graph& graph, LoadContext& context);
+
+}  // namespace mdeploy
+
+#endif  // MDEPLOY_GRAPH_PASSES_PASSES_H_

@@ -38,7 +38,7 @@ from torch import Tensor, nn
 from mdeploy.errors import InputError, MdeployError, UnavailableError
 from mdeploy.manifest import InputSpec
 
-__all__ = ["FORMAT", "MODELS_GROUP", "VERSION", "Checkpoint", "build_model", "load", "save"]
+__all__ = ["FORMAT", "MODELS_GROUP", "VERSION", "Checkpoint", "build_model", "load", "replace_file", "save"]
 
 FORMAT = "mdeploy-checkpoint"
 VERSION = 1
@@ -93,10 +93,11 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     # Through memory: torch writes the name of the file it saves to into the file.
     buffer = io.BytesIO()
     torch.save(data, buffer)
-    _replace(path, buffer.getvalue())
+    replace_file(path, buffer.getbuffer())
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes | memoryview) -> None:
+    """Write a file beside its place and move it in; raises ``InputError`` where it cannot be written."""
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
@@ -111,7 +112,7 @@ def _replace(path: Path, content: bytes) -> None:
         temporary.replace(path)
         temporary = None
     except OSError as error:
-        raise InputError(f"{path}: cannot write the checkpoint: {error.strerror or error}") from error
+        raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             with contextlib.suppress(OSError):

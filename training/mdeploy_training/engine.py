@@ -1,27 +1,36 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: plain PyTorch over pictures in memory."""
+"""The training loop: plain PyTorch, in one process or in many."""
 
 from __future__ import annotations
 
-import math
+import contextlib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.parallel import DistributedDataParallel
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from mdeploy.errors import CheckFailed, UsageError
-from mdeploy_training.data import Normalization, Pictures, training_batches
+from mdeploy_training.data import Batch, Normalization, Source, evaluation_batches, training_batches
+from mdeploy_training.data.batches import steps_per_epoch
+from mdeploy_training.optimization import head_of, loss_of, make_optimizer
+from mdeploy_training.parallel import World, synchronize_norms
 from mdeploy_training.recipe import Recipe
 from mdeploy_training.schedule import learning_rate
 
-__all__ = ["Engine", "EpochResult", "evaluate", "loss_of", "uses_bfloat16"]
+__all__ = ["Engine", "EpochResult", "Stopped", "evaluate", "uses_autocast"]
 
-Advance = Callable[[int], None]
+_CHECK_STEPS = 20  # between looks at the loss, which make a GPU wait
+
+
+class Stopped(Exception):  # noqa: N818  (it is a wish, not an error)
+    """The run was asked to stop and did so between two steps; the engine's state continues it."""
 
 
 @dataclass(frozen=True)
@@ -32,134 +41,225 @@ class EpochResult:
     """1 after the first epoch."""
     train_loss: float
     train_accuracy: float
+    """On augmented pictures, while the weights still moved."""
     test_loss: float
     test_accuracy: float
     lr: float
-    """At the epoch's last step."""
+    """Of the epoch's last step."""
     seconds: float
     """Of training alone."""
     images_per_second: float
 
 
-class Engine:
-    """A model in training: its weights, their average, the optimizer, and how far it has come."""
+@dataclass
+class Progress:
+    """How far a run has come, and the sums over the epoch so far."""
 
-    def __init__(self, model: nn.Module, recipe: Recipe, normalization: Normalization, device: torch.device) -> None:
-        self.recipe, self.normalization, self.device = recipe, normalization, device
-        self.model = model.to(device)
-        if recipe.channels_last:
-            self.model = self.model.to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.SGD(
-            _parameter_groups(self.model, recipe),
-            lr=recipe.lr,
-            momentum=recipe.momentum,
-            nesterov=recipe.nesterov,
-        )
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    correct: float = 0.0
+    seconds: float = 0.0
+
+
+class Engine:
+    """A model in training: its weights, their average, the optimizer, and how far it has come.
+
+    Args:
+        model: ends in log-softmax; moved to ``world.device`` and changed in place.
+        compiled: run the training passes through ``torch.compile``.
+    """
+
+    def __init__(
+        self, model: nn.Module, recipe: Recipe, normalization: Normalization, world: World, *, compiled: bool = False
+    ) -> None:
+        if recipe.batch % (world.size * recipe.accumulate):
+            raise UsageError(f"batch {recipe.batch} cannot be shared by {world.size} processes x {recipe.accumulate}")
+        self.recipe, self.normalization, self.world = recipe, normalization, world
+        layout = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.model = synchronize_norms(model.to(world.device, memory_format=layout), world)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(self.model, recipe)
         self.average: AveragedModel | None = None
         if recipe.ema:
-            self.average = AveragedModel(
-                self.model,
-                multi_avg_fn=get_ema_multi_avg_fn(recipe.ema),  # type: ignore[no-untyped-call]
-                use_buffers=True,
-            )
-        self.autocast = uses_bfloat16(recipe, device)
+            averaging = get_ema_multi_avg_fn(recipe.ema)  # type: ignore[no-untyped-call]
+            self.average = AveragedModel(self.model, multi_avg_fn=averaging, use_buffers=True)
+        self.autocast = uses_autocast(recipe, world.device)
+        self.scaler = torch.amp.GradScaler(world.device.type, enabled=self.autocast is torch.float16)
+        self.progress = Progress()
+        self.stop_requested: Callable[[], bool] = lambda: False
+        self._run: nn.Module = DistributedDataParallel(self.model) if world.size > 1 else self.model
+        if compiled:
+            self._run = torch.compile(self._run)  # type: ignore[assignment]
 
     @property
     def best_model(self) -> nn.Module:
         """The weights to test and to save: their average where the recipe asks for one."""
         return self.model if self.average is None else self.average.module
 
-    def train_epoch(self, pictures: Pictures, epoch: int, advance: Advance) -> tuple[float, float, float]:
-        """Train one epoch (counted from 0); return loss, accuracy and the last learning rate."""
-        steps = len(pictures) // self.recipe.batch
+    def run(self, train: Source, test: Source, advance: Callable[[int], None]) -> Iterator[EpochResult]:
+        """Train from where the run stands to its end, and yield what each epoch did.
+
+        Args:
+            advance: called with 1 after every step.
+
+        Raises:
+            Stopped: ``stop_requested`` gave True.
+            CheckFailed: the loss is not a number.
+        """
+        while self.progress.epoch < self.recipe.epochs:
+            yield self._epoch(train, test, advance)
+
+    def _epoch(self, train: Source, test: Source, advance: Callable[[int], None]) -> EpochResult:
+        progress, steps = self.progress, steps_per_epoch(train, self.recipe)
         if not steps:
-            raise UsageError(f"{len(pictures)} training pictures do not fill one batch of {self.recipe.batch}")
-        self.model.train()
-        loss_sum = torch.zeros((), dtype=torch.float64, device=self.device)
-        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+            raise UsageError(f"{len(train)} training pictures do not fill one batch of {self.recipe.batch}")
+        self._train_mode()
+        # Every micro-batch of every process is a part of the step's batch.
+        parts = self.world.size * self.recipe.accumulate
+        streams = [
+            training_batches(
+                train,
+                self.recipe,
+                progress.epoch,
+                first_step=progress.step,
+                parts=parts,
+                part=self.world.rank * self.recipe.accumulate + index,
+            )
+            for index in range(self.recipe.accumulate)
+        ]
+        sums = torch.tensor([progress.loss, progress.correct], dtype=torch.float64, device=self.world.device)
+        start = time.perf_counter() - progress.seconds
         lr = 0.0
-        for step, pixels, labels in training_batches(pictures, self.recipe, epoch):
-            lr = learning_rate(self.recipe, epoch + (step + 1) / steps)
-            for group in self.optimizer.param_groups:
-                group["lr"] = lr
-            labels = labels.to(self.device)
-            output = self._forward(pixels)
-            loss = loss_of(output, labels, self.recipe.label_smoothing)
-            self.optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            if self.average is not None:
-                self.average.update_parameters(self.model)
-            loss_sum += loss.detach()
-            correct += (output.detach().argmax(1) == labels).sum()
+        for batches in zip(*streams, strict=True):
+            lr = learning_rate(self.recipe, progress.epoch + (progress.step + 0.5) / steps)
+            sums += self._step(batches, lr)
+            progress.step += 1
             advance(1)
-        mean_loss = loss_sum.item() / steps
-        if not math.isfinite(mean_loss):
-            raise CheckFailed(f"epoch {epoch + 1}: the loss is not a number; a lower lr or longer warm-up may help")
-        return mean_loss, correct.item() / (steps * self.recipe.batch), lr
+            self._look(sums, progress.step == steps)
+            if progress.step < steps and self._is_time_to_stop():
+                progress.loss, progress.correct = self.world.total(sums).tolist()
+                progress.seconds = time.perf_counter() - start
+                raise Stopped
+        seconds = time.perf_counter() - start
+        loss, correct = (self.world.total(sums) / (steps * self.recipe.batch)).tolist()
+        test_loss, test_accuracy = evaluate(self.best_model, test, self.normalization, self.world)
+        self.progress = Progress(progress.epoch + 1)
+        return EpochResult(
+            epoch=self.progress.epoch,
+            train_loss=loss,
+            train_accuracy=correct,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            lr=lr,
+            seconds=seconds,
+            images_per_second=steps * self.recipe.batch / seconds,
+        )
+
+    def _step(self, batches: tuple[Batch, ...], lr: float) -> Tensor:
+        """Take one optimizer step; return this process's sums of loss and correct answers, (2,) float64."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr * group["lr_scale"]
+        self.optimizer.zero_grad()
+        sums = torch.zeros(2, dtype=torch.float64, device=self.world.device)
+        for index, batch in enumerate(batches):
+            last = index == len(batches) - 1
+            waiting = isinstance(self._run, DistributedDataParallel) and not last
+            with self._run.no_sync() if waiting else contextlib.nullcontext():  # type: ignore[operator]
+                labels, others = batch.labels.to(self.world.device), batch.other_labels.to(self.world.device)
+                output = self._forward(batch.pixels)
+                loss = batch.weight * loss_of(output, labels, self.recipe.label_smoothing)
+                if batch.weight < 1:
+                    loss = loss + (1 - batch.weight) * loss_of(output, others, self.recipe.label_smoothing)
+                self.scaler.scale(loss / len(batches)).backward()  # type: ignore[no-untyped-call]
+            sums[0] += loss.detach() * len(labels)
+            sums[1] += (output.detach().argmax(1) == labels).sum()
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        if self.average is not None:
+            self.average.update_parameters(self.model)
+        return sums
 
     def _forward(self, pixels: Tensor) -> Tensor:
-        inputs = self.normalization(pixels.to(self.device))
+        inputs = self.normalization(pixels.to(self.world.device))
         if self.recipe.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.autocast):
-            output: Tensor = self.model(inputs)
+        with torch.autocast(self.world.device.type, dtype=self.autocast, enabled=self.autocast is not None):
+            output: Tensor = self._run(inputs)
         return output.float()
 
-    def run(self, train: Pictures, test: Pictures, advance: Advance) -> Iterator[EpochResult]:
-        """Train all epochs, and yield what each did."""
-        for epoch in range(self.recipe.epochs):
-            start = time.perf_counter()
-            loss, accuracy, lr = self.train_epoch(train, epoch, advance)
-            seconds = time.perf_counter() - start
-            test_loss, test_accuracy = evaluate(self.best_model, test, self.normalization, self.device)
-            pictures = len(train) // self.recipe.batch * self.recipe.batch
-            yield EpochResult(
-                epoch + 1, loss, accuracy, test_loss, test_accuracy, lr, seconds, pictures / seconds if seconds else 0.0
+    def _train_mode(self) -> None:
+        self._run.train()
+        if self.recipe.freeze:
+            # Statistics belong to what is frozen.
+            self.model.eval()
+            head_of(self.model)[1].train()
+
+    def _is_time_to_stop(self) -> bool:
+        # Processes must agree on the step, and asking the others costs more than asking oneself.
+        if self.world.size > 1 and self.progress.step % _CHECK_STEPS:
+            return False
+        return self.world.any(self.stop_requested())
+
+    def _look(self, sums: Tensor, last: bool) -> None:
+        step = self.progress.step
+        if (last or step % _CHECK_STEPS == 0) and not sums[0].isfinite():
+            raise CheckFailed(
+                f"epoch {self.progress.epoch + 1}, by step {step}: the loss is not a number; "
+                "a lower lr or a longer warm-up may help"
             )
 
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that continues the run exactly, as plain types and tensors."""
+        return {
+            "model": self.model.state_dict(),
+            "average": None if self.average is None else self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "progress": asdict(self.progress),
+            "random": torch.get_rng_state(),
+        }
 
-def loss_of(log_probabilities: Tensor, labels: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy of a model that ends in log-softmax, with label smoothing: mean over the batch."""
-    loss = F.nll_loss(log_probabilities, labels)
-    return loss if not smoothing else (1 - smoothing) * loss - smoothing * log_probabilities.mean()
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from what ``state_dict`` gave."""
+        self.model.load_state_dict(state["model"])
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.progress = Progress(**state["progress"])
+        if not self.world.is_first:
+            self.progress.loss = self.progress.correct = 0.0  # the sums of all are in the first process
+        torch.set_rng_state(state["random"])
 
 
 @torch.inference_mode()
 def evaluate(
-    model: nn.Module, pictures: Pictures, normalization: Normalization, device: torch.device, batch: int = 500
+    model: nn.Module, source: Source, normalization: Normalization, world: World, batch: int = 500
 ) -> tuple[float, float]:
-    """Return mean loss and accuracy in float32, in eval mode; the model's mode is restored."""
-    mode = model.training
+    """Return mean loss and accuracy over all pictures, in float32 and eval mode; the model's modes are restored."""
+    modes = [(module, module.training) for module in model.modules()]
     model.eval()
-    loss, correct = 0.0, 0
-    for start in range(0, len(pictures), batch):
-        labels = pictures.labels[start : start + batch].to(device)
-        output = model(normalization(pictures.pixels[start : start + batch].to(device)))
-        loss += F.nll_loss(output, labels, reduction="sum").item()
-        correct += int((output.argmax(1) == labels).sum().item())
-    model.train(mode)
-    return loss / len(pictures), correct / len(pictures)
+    sums = torch.zeros(2, dtype=torch.float64, device=world.device)
+    for pixels, labels in evaluation_batches(source, batch, parts=world.size, part=world.rank):
+        targets = labels.to(world.device)
+        output = model(normalization(pixels.to(world.device)))
+        sums[0] += F.nll_loss(output, targets, reduction="sum")
+        sums[1] += (output.argmax(1) == targets).sum()
+    for module, mode in modes:
+        module.training = mode
+    loss, correct = world.total(sums).tolist()
+    return loss / len(source), correct / len(source)
 
 
-def uses_bfloat16(recipe: Recipe, device: torch.device) -> bool:
-    """Whether the run computes under bfloat16 autocast."""
+def uses_autocast(recipe: Recipe, device: torch.device) -> torch.dtype | None:
+    """Return the type that the run computes in under autocast, or None for float32 throughout."""
     if recipe.precision != "auto":
-        return recipe.precision == "bf16"
+        return {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": None}[recipe.precision]
     if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    # Without these instructions bfloat16 is emulated and slower than float32.
-    return device.type == "cpu" and bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
-
-
-def _parameter_groups(model: nn.Module, recipe: Recipe) -> list[dict[str, object]]:
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for parameter in model.parameters():
-        is_weight = parameter.ndim > 1
-        (decayed if is_weight or recipe.decay_norm_and_bias else free).append(parameter)
-    groups: list[dict[str, object]] = [
-        {"params": decayed, "weight_decay": recipe.weight_decay},
-        {"params": free, "weight_decay": 0.0},
-    ]
-    return [group for group in groups if group["params"]]
+        native = bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    else:
+        # Without these instructions bfloat16 is emulated and slower than float32.
+        native = device.type == "cpu" and bool(
+            torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        )
+    return torch.bfloat16 if native else None

@@ -8,7 +8,6 @@ The named recipes are the files in ``recipes/``; any field can be overridden by 
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +25,7 @@ else:
 __all__ = ["Precision", "Recipe", "ScheduleName", "load_recipe", "named_recipes"]
 
 ScheduleName = Literal["multistep", "step", "cosine", "one_cycle"]
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,29 +55,61 @@ class Recipe:
     """Decay per step of the averaged weights that are tested and saved; 0 switches averaging off."""
     crop_padding: int = 0
     """Random crops after reflecting the border by so many pixels."""
+    crop_area: float = 0.0
+    """Random crops of at least this share of the picture, scaled to full size, as for ImageNet; 0 switches them off."""
     flip: bool = False
     """Random horizontal flips."""
+    randaugment: float = 0.0
+    """Strength of RandAugment's two operations, 0 (off) to 10."""
+    mixup: float = 0.0
+    cutmix: float = 0.0
+    """Parameter of the Beta distribution of shares; 0 is off. With both, one of them is drawn for each batch."""
+    freeze: bool = False
+    """Train the head alone; everything before it stays as it is, its normalisation statistics too."""
+    layer_decay: float = 1.0
+    """Learning rate of each stage over that of the next one; the head has the full rate."""
+    accumulate: int = 1
+    """Parts in which each batch is computed one after another, where memory is short."""
     precision: Precision = "auto"
-    """auto: bfloat16 autocast where the device computes it natively, else float32."""
+    """auto: bfloat16 autocast where the device computes it natively, else float32. fp16 scales the loss."""
     channels_last: bool = True
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name in ("epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise UsageError(f"recipe: {name} must be at least 1, not {getattr(self, name)}")
-        for name in ("lr", "momentum", "weight_decay", "warmup_epochs", "gamma", "crop_padding"):
-            if not math.isfinite(getattr(self, name)):
-                raise UsageError(f"recipe: {name} must be finite, not {getattr(self, name)}")
-            if getattr(self, name) < 0:
-                raise UsageError(f"recipe: {name} must not be negative, got {getattr(self, name)}")
-        for name in ("label_smoothing", "ema"):
-            if not 0 <= getattr(self, name) < 1:
-                raise UsageError(f"recipe: {name} must be at least 0 and below 1, not {getattr(self, name)}")
+        for name, low, high in _RANGES:
+            value = getattr(self, name)
+            if not low <= value <= high:
+                raise UsageError(f"recipe: {name} must be from {low:g} to {high:g}, not {value}")
         if self.schedule == "step" and self.step_epochs < 1:
             raise UsageError("recipe: schedule step needs step_epochs of at least 1")
         if self.schedule == "multistep" and not self.milestones:
             raise UsageError("recipe: schedule multistep needs milestones")
+        if self.batch % self.accumulate:
+            raise UsageError(f"recipe: batch {self.batch} cannot be cut into {self.accumulate} equal parts")
+        if self.nesterov and not self.momentum:
+            raise UsageError("recipe: nesterov needs momentum")
+
+
+_ALMOST_ONE = 1 - 1e-9
+_RANGES: tuple[tuple[str, float, float], ...] = (
+    ("epochs", 1, 1_000_000),
+    ("batch", 1, 1_000_000),
+    ("lr", 0, 1e6),
+    ("momentum", 0, _ALMOST_ONE),
+    ("weight_decay", 0, 1e3),
+    ("warmup_epochs", 0, 1_000_000),
+    ("gamma", 0, 1),
+    ("label_smoothing", 0, _ALMOST_ONE),
+    ("ema", 0, _ALMOST_ONE),
+    ("crop_padding", 0, 1000),
+    ("crop_area", 0, 1),
+    ("randaugment", 0, 10),
+    ("mixup", 0, 100),
+    ("cutmix", 0, 100),
+    ("layer_decay", 1e-6, 1),
+    ("accumulate", 1, 1_000_000),
+    ("seed", 0, 2**31 - 1),
+)
 
 
 def named_recipes() -> list[str]:

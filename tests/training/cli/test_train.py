@@ -10,12 +10,14 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 from mdeploy import checkpoint
 from mdeploy.cli.main import run
 from mdeploy_training.cli import root
 from mdeploy_training.data import Normalization, read_dataset
 from mdeploy_training.engine import evaluate
+from mdeploy_training.parallel import World
 
 SMALL = [
     *("train", "resnest_small"),
@@ -42,8 +44,8 @@ def test_writes_checkpoint_and_log(colour_folder: Path, tmp_path: Path, capsys: 
     assert read.input.mean is not None
     assert read.input.std is not None
     assert read.metrics["epochs"] == 2
-    device = next(iter(read.state_dict.values())).device
-    _, accuracy = evaluate(checkpoint.build_model(read), test, Normalization(read.input.mean, read.input.std), device)
+    alone = World(torch.device("cpu"))
+    _, accuracy = evaluate(checkpoint.build_model(read), test, Normalization(read.input.mean, read.input.std), alone)
     assert accuracy == read.metrics["test_accuracy"]
 
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]

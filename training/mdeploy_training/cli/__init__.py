@@ -11,7 +11,7 @@ import click
 
 from mdeploy import __version__
 from mdeploy.cli.main import debug_option, run
-from mdeploy_training.cli import init, train
+from mdeploy_training.cli import init, train, transfer
 
 __all__ = ["main", "root"]
 
@@ -29,7 +29,7 @@ def root() -> None:
     """
 
 
-for _verb in (train.command, init.command):
+for _verb in (train.command, transfer.command, init.command):
     _verb.params.append(debug_option())
     root.add_command(_verb)
 

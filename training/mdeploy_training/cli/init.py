@@ -10,9 +10,9 @@ import click
 
 from mdeploy import checkpoint
 from mdeploy_training.calibration import calibrate
-from mdeploy_training.checkpoints import check_destination, make_checkpoint, new_model, picture_input
 from mdeploy_training.cli.options import arg_option, json_arguments, model_argument, output_option
 from mdeploy_training.data import Normalization
+from mdeploy_training.models.registry import make_checkpoint, new_model, picture_input
 
 __all__ = ["command"]
 
@@ -36,7 +36,6 @@ def command(model: str, arg: tuple[str, ...], size: int, seed: int, output: Path
     mdeploy-train init resnest50_cifar --arg block=bottleneck -o bottleneck.pt
     mdeploy-train init resnest50 --size 224 -o resnest50.pt
     """
-    check_destination(output)
     arguments = json_arguments(arg)
     module = calibrate(new_model(model, arguments), (1, 3, size, size), seed)
     spec = picture_input(size, size, Normalization((0.5, 0.5, 0.5), (0.25, 0.25, 0.25)))

@@ -5,15 +5,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from mdeploy.errors import UsageError
+from mdeploy_training.job import DataChoice
+from mdeploy_training.recipe import Recipe, load_recipe
 
-__all__ = ["PATH", "arg_option", "channel_values", "json_arguments", "model_argument", "output_option", "pairs"]
+__all__ = [
+    "PATH",
+    "arg_option",
+    "data_choice",
+    "json_arguments",
+    "model_argument",
+    "output_option",
+    "recipe_of",
+    "run_options",
+    "run_settings",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -38,8 +51,61 @@ def output_option(function: F) -> F:
     return click.option("-o", "--output", type=PATH, required=True, help="The checkpoint to write.")(function)
 
 
-def pairs(items: Sequence[str], flag: str) -> dict[str, str]:
-    """Split ``K=V`` texts."""
+def run_options(*, recipe: str) -> Callable[[F], F]:
+    """Everything about a training run but its model; ``data_choice``, ``recipe_of`` and ``run_settings`` read it."""
+    options = (
+        click.option("--data", required=True, help="cifar10, cifar100, or a folder with train/CLASS/ and test/CLASS/."),
+        click.option(
+            "--data-root", type=PATH, default=Path("data"), show_default=True, help="Where torchvision keeps CIFAR."
+        ),
+        click.option("--size", type=click.IntRange(8, 4096), help="Scale and crop a folder's pictures to this size."),
+        click.option("--skip-corrupt", is_flag=True, help="Leave out pictures that cannot be decoded, and name them."),
+        click.option("--mean", help="R,G,B on the scale 0..1. Default: measured on the training pictures."),
+        click.option("--std", help="R,G,B on the scale 0..1. Default: measured on the training pictures."),
+        click.option(
+            "--recipe", default=recipe, show_default=True, help="quick, paper, transfer, modern, or a .toml file."
+        ),
+        click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Override a field of it."),
+        click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto: the fastest."),
+        click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: PyTorch's choice."),
+        click.option("--compile", "compiled", is_flag=True, help="Train through torch.compile."),
+        click.option("--log", type=PATH, help="One JSON line per epoch. Default: beside the checkpoint, .jsonl."),
+        click.option("--tensorboard", type=PATH, metavar="DIR", help="Write events for TensorBoard, too."),
+        click.option("--resume", is_flag=True, help="Go on from the state beside the checkpoint, if there is one."),
+        output_option,
+    )
+    return lambda function: reduce(lambda wrapped, option: option(wrapped), reversed(options), function)
+
+
+def data_choice(flags: Mapping[str, Any]) -> DataChoice:
+    """Return what the data flags of ``run_options`` chose."""
+    return DataChoice(
+        name=flags["data"],
+        root=flags["data_root"],
+        size=flags["size"],
+        skip_corrupt=flags["skip_corrupt"],
+        mean=_channel_values(flags["mean"], "--mean"),
+        std=_channel_values(flags["std"], "--std"),
+    )
+
+
+def recipe_of(flags: Mapping[str, Any]) -> Recipe:
+    """Return the recipe that the flags of ``run_options`` chose."""
+    return load_recipe(flags["recipe"], _pairs(flags["overrides"], "--set"))
+
+
+def run_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the rest of the flags of ``run_options`` as arguments of a ``TrainingJob``."""
+    names = ("output", "device", "threads", "compiled", "tensorboard", "resume")
+    return {**{name: flags[name] for name in names}, "log": flags["log"] or flags["output"].with_suffix(".jsonl")}
+
+
+def json_arguments(items: Sequence[str]) -> dict[str, Any]:
+    """Split ``K=V`` texts and read each value as JSON where it is JSON, else as text."""
+    return {key: _json_or_text(value) for key, value in _pairs(items, "--arg").items()}
+
+
+def _pairs(items: Sequence[str], flag: str) -> dict[str, str]:
     result = {}
     for item in items:
         key, equals, value = item.partition("=")
@@ -49,11 +115,6 @@ def pairs(items: Sequence[str], flag: str) -> dict[str, str]:
     return result
 
 
-def json_arguments(items: Sequence[str]) -> dict[str, Any]:
-    """Split ``K=V`` texts and read each value as JSON where it is JSON, else as text."""
-    return {key: _json_or_text(value) for key, value in pairs(items, "--arg").items()}
-
-
 def _json_or_text(value: str) -> Any:
     try:
         return json.loads(value)
@@ -61,8 +122,7 @@ def _json_or_text(value: str) -> Any:
         return value
 
 
-def channel_values(text: str | None, flag: str) -> tuple[float, ...] | None:
-    """Read ``R,G,B``."""
+def _channel_values(text: str | None, flag: str) -> tuple[float, ...] | None:
     if text is None:
         return None
     try:

@@ -4,21 +4,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
 from mdeploy_training.cli.options import (
-    PATH,
     arg_option,
-    channel_values,
+    data_choice,
     json_arguments,
     model_argument,
-    output_option,
-    pairs,
+    recipe_of,
+    run_options,
+    run_settings,
 )
-from mdeploy_training.recipe import load_recipe
-from mdeploy_training.session import TrainingJob, run_job
+from mdeploy_training.job import TrainingJob, run_job
 
 __all__ = ["command"]
 
@@ -26,57 +25,25 @@ __all__ = ["command"]
 @click.command("train")
 @model_argument
 @arg_option
-@click.option("--data", required=True, help="cifar10, cifar100, or a folder with train/CLASS/ and test/CLASS/.")
-@click.option("--data-root", type=PATH, default=Path("data"), show_default=True, help="Where torchvision keeps CIFAR.")
-@click.option("--size", type=click.IntRange(8, 4096), help="Scale and crop the pictures of a folder to this size.")
-@click.option("--skip-corrupt", is_flag=True, help="Leave out pictures that cannot be decoded, and name them.")
-@click.option("--mean", help="R,G,B on the scale 0..1. Default: measured on the training pictures.")
-@click.option("--std", help="R,G,B on the scale 0..1. Default: measured on the training pictures.")
-@click.option("--recipe", default="quick", show_default=True, help="A named recipe or a .toml file.")
-@click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Override a field of the recipe.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto: the fastest there is.")
-@click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: PyTorch's choice.")
-@click.option("--log", type=PATH, help="One JSON line per epoch. Default: beside the checkpoint, .jsonl.")
-@output_option
-def command(
-    model: str,
-    arg: tuple[str, ...],
-    data: str,
-    data_root: Path,
-    size: int | None,
-    skip_corrupt: bool,
-    mean: str | None,
-    std: str | None,
-    recipe: str,
-    overrides: tuple[str, ...],
-    device: str,
-    threads: int | None,
-    log: Path | None,
-    output: Path,
-) -> None:
+@run_options(recipe="quick")
+def command(model: str, arg: tuple[str, ...], **flags: Any) -> None:
     """Train MODEL on labelled pictures and write a checkpoint with its measured accuracy.
+
+    The number of classes comes from the data. After every epoch the checkpoint, a log and the state for --resume are
+    written. SIGTERM and Ctrl-C stop between two steps and keep the state.
 
     \b
     mdeploy-train train resnest_small --data cifar10 -o small.pt
-    mdeploy-train train resnest50_cifar --arg block=bottleneck --data cifar10 --set epochs=30 -o bottleneck.pt
-    mdeploy-train train resnest_small --arg classes=4 --data my-pictures --size 32 -o mine.pt
+    mdeploy-train train resnest50_cifar --arg block=bottleneck --data cifar10 --recipe paper -o bottleneck.pt
+    mdeploy-train train resnest50 --data imagenet/ --size 224 --recipe modern --set crop_area=0.08 -o resnest50.pt
+    torchrun --nproc-per-node 4 -m mdeploy_training train resnest50_cifar --data cifar10 -o basic.pt
     """
-    run_job(
-        TrainingJob(
-            model=model,
-            arguments=json_arguments(arg),
-            data=data,
-            data_root=data_root,
-            size=size,
-            skip_corrupt=skip_corrupt,
-            mean=channel_values(mean, "--mean"),
-            std=channel_values(std, "--std"),
-            recipe=load_recipe(recipe, pairs(overrides, "--set")),
-            device=device,
-            threads=threads,
-            log=log or output.with_suffix(".jsonl"),
-            output=output,
-        ),
-        say=lambda line: click.echo(line, err=True),
+    job = TrainingJob(
+        model=model,
+        arguments=json_arguments(arg),
+        data=data_choice(flags),
+        recipe=recipe_of(flags),
+        **run_settings(flags),
     )
-    click.echo(str(output))
+    run_job(job, say=lambda line: click.echo(line, err=True))
+    click.echo(str(job.output))

@@ -1,8 +1,19 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures with class labels, in memory: where they come from and how batches are made of them."""
+"""Pictures with class labels: where they come from, and how batches are made of them."""
 
-from mdeploy_training.data.batches import Normalization, augment, training_batches
-from mdeploy_training.data.pictures import Pictures, read_dataset
+from mdeploy_training.data.batches import Batch, evaluation_batches, training_batches
+from mdeploy_training.data.folder import read_dataset
+from mdeploy_training.data.normalization import Normalization
+from mdeploy_training.data.source import PictureFiles, Pictures, Source
 
-__all__ = ["Normalization", "Pictures", "augment", "read_dataset", "training_batches"]
+__all__ = [
+    "Batch",
+    "Normalization",
+    "PictureFiles",
+    "Pictures",
+    "Source",
+    "evaluation_batches",
+    "read_dataset",
+    "training_batches",
+]

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from mdeploy.errors import InputError
@@ -20,7 +21,7 @@ def test_reads_pixels_labels_and_class_names(colour_folder: Path) -> None:
     assert train.classes == test.classes == ("blue", "green", "red")
     assert (len(train), len(test), train.size) == (120, 30, (16, 16))
     expected = np.asarray(Image.open(colour_folder / "test" / "green" / "003.png"))
-    np.testing.assert_array_equal(test.pixels[13].permute(1, 2, 0).numpy(), expected)
+    np.testing.assert_array_equal(test.fetch(torch.tensor([13]))[0].permute(1, 2, 0).numpy(), expected)
     assert test.labels[13] == 1
 
 
@@ -29,7 +30,7 @@ def test_other_files_are_ignored_and_grey_pictures_become_rgb(colour_folder: Pat
     Image.new("L", (16, 16), 77).save(colour_folder / "test" / "red" / "zz.png")
     _, test = read_dataset(str(colour_folder))
     assert len(test) == 31
-    assert test.pixels[-1].unique().tolist() == [77]
+    assert test.fetch(torch.tensor([len(test) - 1]))[0].unique().tolist() == [77]
 
 
 def test_size_scales_the_short_side_and_cuts_the_middle(colour_folder: Path) -> None:
@@ -40,7 +41,9 @@ def test_size_scales_the_short_side_and_cuts_the_middle(colour_folder: Path) -> 
         read_dataset(str(colour_folder))
     train, test = read_dataset(str(colour_folder), size=8)
     assert train.size == test.size == (8, 8)
-    middle = test.pixels[-1][:, :, 1:7]  # the two outermost columns see red through the scaling filter
+    middle = test.fetch(torch.tensor([len(test) - 1]))[0][
+        :, :, 1:7
+    ]  # the two outermost columns see red through the scaling filter
     assert (middle.flatten(1)[2] > 250).all()
 
 

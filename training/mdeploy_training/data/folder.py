@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reading labelled pictures: a folder ``{train,test}/CLASS/PICTURE``, or torchvision's CIFAR-10 and CIFAR-100."""
+"""Finding labelled pictures: a folder ``{train,test}/CLASS/PICTURE``, or torchvision's CIFAR-10 and CIFAR-100."""
 
 from __future__ import annotations
 
@@ -12,33 +12,22 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
-from torch import Tensor
 
-from mdeploy.errors import InputError, UnavailableError, UsageError
+from mdeploy.errors import InputError, UnavailableError
+from mdeploy_training.data.source import PictureFiles, Pictures, Source, decode
 
-__all__ = ["Pictures", "read_dataset"]
+__all__ = ["read_dataset"]
 
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm"}
+_MEMORY_BYTES = 2 << 30  # decoded; larger data sets stay on disk
+_TEST_NAMES = ("test", "val")
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Pictures of one size with their labels."""
-
-    pixels: Tensor
-    """(N, 3, H, W) uint8, RGB."""
-    labels: Tensor
-    """(N,) int64, indices into ``classes``."""
-    classes: tuple[str, ...]
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    @property
-    def size(self) -> tuple[int, int]:
-        """Height and width in pixels."""
-        return self.pixels.shape[2], self.pixels.shape[3]
+class _Reading:
+    size: int | None
+    skip_corrupt: bool
+    warn: Callable[[str], None]
 
 
 def read_dataset(
@@ -48,8 +37,11 @@ def read_dataset(
     size: int | None = None,
     skip_corrupt: bool = False,
     warn: Callable[[str], None] = lambda _: None,
-) -> tuple[Pictures, Pictures]:
-    """Return the training and the test pictures of ``cifar10``, ``cifar100`` or a folder with train/ and test/.
+) -> tuple[Source, Source]:
+    """Return the training and the test pictures of ``cifar10``, ``cifar100`` or a folder.
+
+    The folder holds train/CLASS/ and test/CLASS/ (or val/CLASS/). What takes more than 2 GiB decoded is read from disk
+    again and again.
 
     Args:
         root: where torchvision keeps (and first downloads) CIFAR.
@@ -65,22 +57,23 @@ def read_dataset(
     folder = Path(name)
     if not folder.is_dir():
         raise InputError(f"{name}: no such folder (--data takes cifar10, cifar100, or a folder with train/ and test/)")
-    train = _read_folder(folder / "train", size, skip_corrupt, warn)
-    test = _read_folder(folder / "test", size, skip_corrupt, warn)
+    reading = _Reading(size, skip_corrupt, warn)
+    test_name = next((entry for entry in _TEST_NAMES if (folder / entry).is_dir()), "test")
+    train, test = _read_folder(folder / "train", reading), _read_folder(folder / test_name, reading)
     if train.classes != test.classes:
         odd = sorted(set(train.classes) ^ set(test.classes))
-        raise InputError(f"{name}: train/ and test/ have different classes: {', '.join(odd[:5])}")
+        raise InputError(f"{name}: train/ and {test_name}/ have different classes: {', '.join(odd[:5])}")
     if train.size != test.size:
         raise InputError(
-            f"{name}: train/ has pictures of {train.size}, test/ of {test.size}; --size N makes them equal"
+            f"{name}: train/ has pictures of {train.size}, {test_name}/ of {test.size}; --size N makes them equal"
         )
     return train, test
 
 
-def _read_folder(folder: Path, size: int | None, skip_corrupt: bool, warn: Callable[[str], None]) -> Pictures:
+def _read_folder(folder: Path, reading: _Reading) -> Source:
     try:
         classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
-        paths = [
+        found = [
             (path, label)
             for label, name in enumerate(classes)
             for path in sorted((folder / name).iterdir())
@@ -88,49 +81,45 @@ def _read_folder(folder: Path, size: int | None, skip_corrupt: bool, warn: Calla
         ]
     except OSError as error:
         raise InputError(f"{folder}: cannot read the folder: {error.strerror}") from error
-    if not paths:
+    if not found:
         raise InputError(f"{folder}: no pictures; expected CLASS/PICTURE with one of {', '.join(sorted(_SUFFIXES))}")
-
-    def read(item: tuple[Path, int]) -> NDArray[np.uint8] | InputError:
-        try:
-            return _decode(item[0], size)
-        except InputError as error:
-            return error
-
-    with ThreadPoolExecutor() as pool:
-        decoded = list(pool.map(read, paths, chunksize=256))
-    pixels: list[NDArray[np.uint8]] = []
+    keep = reading.size is None or len(found) * 3 * reading.size**2 <= _MEMORY_BYTES
+    paths: list[Path] = []
     labels: list[int] = []
-    for (path, label), picture in zip(paths, decoded, strict=True):
+    pixels: list[NDArray[np.uint8]] = []
+    for (path, label), picture in zip(found, _decoded([path for path, _ in found], reading.size, keep), strict=True):
         if isinstance(picture, InputError):
-            if not skip_corrupt:
+            if not reading.skip_corrupt:
                 raise picture
-            warn(f"skipped: {picture}")
+            reading.warn(f"skipped: {picture}")
             continue
         if pixels and picture.shape != pixels[0].shape:
             raise InputError(f"{path}: {picture.shape[:2]} pixels, others have {pixels[0].shape[:2]}; give --size N")
-        pixels.append(picture)
+        paths.append(path)
         labels.append(label)
-    if not pixels:
+        if keep:
+            pixels.append(picture)
+    if not labels:
         raise InputError(f"{folder}: none of its pictures can be decoded")
+    if reading.size is not None and not keep:
+        return PictureFiles(paths, torch.tensor(labels), classes, reading.size)
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
     return Pictures(stacked, torch.tensor(labels), classes)
 
 
-def _decode(path: Path, size: int | None) -> NDArray[np.uint8]:
-    """Return the picture as (H, W, 3) uint8 RGB."""
-    try:
-        with Image.open(path) as opened:
-            picture = opened.convert("RGB")
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path}: not a readable picture: {error}") from error
-    if size is not None and picture.size != (size, size):
-        scale = size / min(picture.size)
-        width, height = (max(size, round(side * scale)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-        left, top = (width - size) // 2, (height - size) // 2
-        picture = picture.crop((left, top, left + size, top + size))
-    return np.asarray(picture)
+def _decoded(paths: list[Path], size: int | None, keep: bool) -> list[NDArray[np.uint8] | InputError]:
+    """Decode every picture, also of a data set that stays on disk: a corrupt one shows now, not hours later."""
+    nothing = np.empty(0, np.uint8)
+
+    def read(path: Path) -> NDArray[np.uint8] | InputError:
+        try:
+            picture = decode(path, size)
+        except InputError as error:
+            return error
+        return picture if keep else nothing
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(read, paths))
 
 
 def _read_torchvision(name: str, root: Path, *, train: bool) -> Pictures:
@@ -143,6 +132,4 @@ def _read_torchvision(name: str, root: Path, *, train: bool) -> Pictures:
     except (OSError, RuntimeError) as error:
         raise UnavailableError(f"{name}: torchvision could not get the data into {root}: {error}") from error
     pixels = torch.from_numpy(np.ascontiguousarray(dataset.data)).permute(0, 3, 1, 2).contiguous()
-    if len(dataset.targets) != len(pixels):
-        raise UsageError(f"{name}: the files in {root} are damaged; delete them and run again")
     return Pictures(pixels, torch.tensor(dataset.targets), tuple(dataset.classes))

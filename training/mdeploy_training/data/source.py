@@ -1,0 +1,153 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The two ways in which labelled pictures are held: decoded in memory, or as files that are decoded when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from torch import Tensor
+
+from mdeploy.errors import InputError
+
+__all__ = ["PictureFiles", "Pictures", "Source", "decode"]
+
+
+class Source(Protocol):
+    """Labelled pictures of one size."""
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Class names by label."""
+
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels of what ``fetch`` gives."""
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether ``fetch`` costs next to nothing."""
+
+    def __len__(self) -> int: ...
+
+    def fetch(self, indices: Tensor, crops: Tensor | None = None) -> Tensor:
+        """Return these pictures, (n, 3, H, W) uint8 RGB.
+
+        Args:
+            crops: (n, 4) shares of 1 per picture: left, top, width and height of the part to scale to the full size.
+                None takes the middle at the usual scale.
+        """
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Decoded pictures in memory."""
+
+    pixels: Tensor
+    """(N, 3, H, W) uint8, RGB."""
+    labels: Tensor
+    classes: tuple[str, ...]
+    in_memory: bool = True
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.pixels.shape[2], self.pixels.shape[3]
+
+    def fetch(self, indices: Tensor, crops: Tensor | None = None) -> Tensor:
+        chosen = self.pixels[indices]
+        if crops is None:
+            return chosen
+        height, width = self.size
+        pictures = (
+            _crop(Image.fromarray(picture), part, (width, height))
+            for picture, part in zip(chosen.permute(0, 2, 3, 1).numpy(), crops.tolist(), strict=True)
+        )
+        return _stacked(list(pictures))
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """Pictures that stay on disk, for data sets larger than memory. Threads decode them."""
+
+    paths: Sequence[Path]
+    labels: Tensor
+    classes: tuple[str, ...]
+    side: int
+    """Height and width of what ``fetch`` gives."""
+    in_memory: bool = False
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self.side, self.side
+
+    @cached_property
+    def _pool(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor()
+
+    def fetch(self, indices: Tensor, crops: Tensor | None = None) -> Tensor:
+        parts: list[list[float] | None] = [None] * len(indices) if crops is None else crops.tolist()
+        paths = [self.paths[index] for index in indices.tolist()]
+        return _stacked(list(self._pool.map(self._read, paths, parts)))
+
+    def _read(self, path: Path, part: list[float] | None) -> NDArray[np.uint8]:
+        if part is None:
+            return decode(path, self.side)
+        return _crop(_opened(path), part, (self.side, self.side))
+
+
+def decode(path: Path, size: int | None) -> NDArray[np.uint8]:
+    """Return the picture as (H, W, 3) uint8 RGB, its shorter side scaled to ``size`` and its middle cut out.
+
+    Raises ``InputError`` naming the file.
+    """
+    picture = _opened(path)
+    if size is not None and picture.size != (size, size):
+        scale = size / min(picture.size)
+        width, height = (max(size, round(side * scale)) for side in picture.size)
+        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+        left, top = (width - size) // 2, (height - size) // 2
+        picture = picture.crop((left, top, left + size, top + size))
+    return np.asarray(picture)
+
+
+def _opened(path: Path) -> Image.Image:
+    try:
+        with Image.open(path) as opened:
+            picture: Image.Image = opened.convert("RGB")
+            return picture
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
+        raise InputError(f"{path}: not a readable picture: {error}") from error
+
+
+def _crop(picture: Image.Image, part: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
+    left, top, width, height = part
+    box = (
+        left * picture.width,
+        top * picture.height,
+        min(left + width, 1.0) * picture.width,
+        min(top + height, 1.0) * picture.height,
+    )
+    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box=box))
+
+
+def _stacked(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()

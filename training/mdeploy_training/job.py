@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""One training job from data to checkpoint: reads, builds or transfers, trains, logs, saves, resumes."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import resource
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mdeploy import checkpoint
+from mdeploy.checkpoint import Checkpoint
+from mdeploy.errors import InputError, UsageError
+from mdeploy.progress import progress_bar, status
+from mdeploy_training.data import Normalization, Source, read_dataset
+from mdeploy_training.data.batches import steps_per_epoch
+from mdeploy_training.engine import Engine, EpochResult, Stopped
+from mdeploy_training.log import RunLog
+from mdeploy_training.models.registry import (
+    make_checkpoint,
+    new_model,
+    picture_input,
+    transferred_model,
+    with_classes,
+)
+from mdeploy_training.parallel import World
+from mdeploy_training.recipe import Recipe
+from mdeploy_training.signals import stop_on_signal
+from mdeploy_training.state import load_state, save_state, setting_of, state_path
+
+__all__ = ["DataChoice", "TrainingJob", "run_job"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataChoice:
+    """Which pictures, and how they become inputs."""
+
+    name: str
+    """cifar10, cifar100, or a folder."""
+    root: Path = Path("data")
+    size: int | None = None
+    skip_corrupt: bool = False
+    mean: tuple[float, ...] | None = None
+    """With ``std``: given instead of measured."""
+    std: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingJob:
+    """Everything that one run was asked for."""
+
+    model: str
+    arguments: Mapping[str, Any]
+    data: DataChoice
+    recipe: Recipe
+    output: Path
+    log: Path
+    start: Checkpoint | None = None
+    """A trained checkpoint whose weights, all but the head, the run starts from."""
+    device: str = "auto"
+    threads: int | None = None
+    compiled: bool = False
+    tensorboard: Path | None = None
+    resume: bool = False
+
+
+def run_job(job: TrainingJob, say: Callable[[str], None]) -> float:
+    """Train, and write log, state and checkpoint after every epoch; return the last test accuracy, a share of 1.
+
+    Args:
+        say: takes one line per epoch, in the first process only.
+
+    Raises:
+        KeyboardInterrupt: SIGTERM or SIGINT came, and the state was saved.
+    """
+    _check_destination(job.output)
+    if job.threads is not None:
+        torch.set_num_threads(job.threads)
+    torch.manual_seed(job.recipe.seed)
+    world = World.join(job.device)
+    try:
+        return _run(job, world, say if world.is_first else lambda _: None)
+    finally:
+        world.leave()
+
+
+def _run(job: TrainingJob, world: World, say: Callable[[str], None]) -> float:
+    train, test, normalization = _read(job.data, world, say)
+    arguments = with_classes(job.model, job.arguments, len(train.classes))
+    spec = picture_input(*train.size, normalization)
+    model = new_model(job.model, arguments) if job.start is None else transferred_model(job.start, arguments)
+    # Checks the number of classes before the work, not after it.
+    make_checkpoint(job.model, arguments, model, spec, train.classes, {})
+    engine = Engine(model, job.recipe, normalization, world, compiled=job.compiled)
+    setting = setting_of(job.recipe, model=job.model, arguments=arguments, data=job.data.name, size=job.data.size)
+    history: list[dict[str, Any]] = []
+    if job.resume:
+        history = _resume(job, engine, setting, say)
+    about = _about(job, arguments, world, engine)
+
+    steps = steps_per_epoch(train, job.recipe)
+    done = engine.progress.epoch * steps + engine.progress.step
+    with (
+        RunLog(job.log if world.is_first else None, history, job.tensorboard) as log,
+        stop_on_signal() as engine.stop_requested,
+        progress_bar(f"training {job.model}", job.recipe.epochs * steps - done) as advance,
+    ):
+        try:
+            for result in engine.run(train, test, advance):
+                history.append({**dataclasses.asdict(result), **about, "peak_memory_bytes": _peak_memory(world.device)})
+                if world.is_first:
+                    metrics = {"test_accuracy": result.test_accuracy, "epochs": result.epoch}
+                    made = make_checkpoint(job.model, arguments, engine.best_model, spec, train.classes, metrics)
+                    checkpoint.save(made, job.output)
+                    save_state(state_path(job.output), engine, setting, history)
+                log.write(history[-1])
+                say(_summary(result, job.recipe))
+        except Stopped:
+            if world.is_first:
+                save_state(state_path(job.output), engine, setting, history)
+            progress = engine.progress
+            say(f"stopped in epoch {progress.epoch + 1} after step {progress.step}; --resume goes on from there")
+            raise KeyboardInterrupt from None
+    return float(history[-1]["test_accuracy"])
+
+
+def _read(choice: DataChoice, world: World, say: Callable[[str], None]) -> tuple[Source, Source, Normalization]:
+    if (choice.mean is None) != (choice.std is None):
+        raise UsageError("--mean and --std go together")
+    with world.first_goes_first(), status("reading pictures"):
+        train, test = read_dataset(
+            choice.name, root=choice.root, size=choice.size, skip_corrupt=choice.skip_corrupt, warn=say
+        )
+    if choice.mean is not None and choice.std is not None:
+        return train, test, Normalization(choice.mean, choice.std)
+    return train, test, Normalization.measured(train)
+
+
+def _resume(
+    job: TrainingJob, engine: Engine, setting: dict[str, Any], say: Callable[[str], None]
+) -> list[dict[str, Any]]:
+    path = state_path(job.output)
+    if not path.exists():
+        say(f"no {path} yet: starting from the beginning")
+        return []
+    history = load_state(path, engine, setting)
+    say(f"going on from {path}: epoch {engine.progress.epoch + 1}, step {engine.progress.step}")
+    return history
+
+
+def _check_destination(path: Path) -> None:
+    """Refuse, before hours of work, a place that cannot be written."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a folder; -o takes the file to write")
+    if not path.parent.is_dir():
+        raise InputError(f"{path}: no folder {path.parent}")
+
+
+def _about(job: TrainingJob, arguments: Mapping[str, Any], world: World, engine: Engine) -> dict[str, Any]:
+    """What each line of the log says about its run, so that lines of many runs can be told apart."""
+    device = world.device
+    return {
+        "model": job.model,
+        "arguments": dict(arguments),
+        "data": Path(job.data.name).name,
+        "transferred": job.start is not None,
+        "batch": job.recipe.batch,
+        "device": _device_name(device),
+        "processes": world.size,
+        "threads": torch.get_num_threads() if device.type == "cpu" else None,
+        "precision": "float32" if engine.autocast is None else str(engine.autocast).removeprefix("torch."),
+    }
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        name = torch.cpu.get_capabilities().get("cpu_name") if hasattr(torch.cpu, "get_capabilities") else None
+        return str(name or platform.processor() or platform.machine())
+    return device.type
+
+
+def _peak_memory(device: torch.device) -> int:
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    # Kibibytes, but bytes on macOS.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+
+
+def _summary(result: EpochResult, recipe: Recipe) -> str:
+    return (
+        f"epoch {result.epoch}/{recipe.epochs}  loss {result.train_loss:.4f}  "
+        f"train {100 * result.train_accuracy:.2f} %  test {100 * result.test_accuracy:.2f} %  "
+        f"lr {result.lr:.4f}  {result.images_per_second:.0f} images/s  {result.seconds:.1f} s"
+    )

@@ -11,7 +11,7 @@ import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mdeploy.backends.base import Array, Availability, Backend, PrepareOptions, Session
+from mdeploy.backends.base import Array, Availability, Backend, NetRunner, NetRunning, PrepareOptions, Session
 from mdeploy.errors import UnavailableError, UsageError
 
 __all__ = [
@@ -19,6 +19,8 @@ __all__ = [
     "Array",
     "Availability",
     "Backend",
+    "NetRunner",
+    "NetRunning",
     "PrepareOptions",
     "Selection",
     "Session",

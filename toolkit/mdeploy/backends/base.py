@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -15,7 +15,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from mdeploy.artifact import Artifact
 
-__all__ = ["Array", "Availability", "Backend", "PrepareOptions", "Session"]
+__all__ = ["Array", "Availability", "Backend", "NetRunner", "NetRunning", "PrepareOptions", "Session"]
 
 Array = npt.NDArray[np.generic]
 
@@ -75,4 +75,31 @@ class Backend(Protocol):
         Raises ``UnavailableError`` when the backend is not installed, ``InputError`` for a broken artifact and
         ``UnsupportedError`` when the runtime does not have one of its operators.
         """
+        ...
+
+
+class NetRunner(Protocol):
+    """Runs Caffe2 net pairs, whole or cut, and shows what is inside. Close it, or use it as a context manager."""
+
+    def run_nets(
+        self,
+        init_net: bytes,
+        predict_net: bytes,
+        inputs: Mapping[str, Array],
+        fetch: Sequence[str] | None = None,
+    ) -> dict[str, Array]:
+        """Run a net pair once on inputs by name and return blobs by name: those of ``fetch``, by default every one."""
+        ...
+
+    def close(self) -> None:
+        """Release processes and memory. May be called twice."""
+        ...
+
+
+@runtime_checkable
+class NetRunning(Protocol):
+    """What a backend has on top of ``Backend`` when it can run any net pair."""
+
+    def net_runner(self, options: PrepareOptions) -> NetRunner:
+        """Return a runner. Raises ``UnavailableError`` when the backend is not installed."""
         ...

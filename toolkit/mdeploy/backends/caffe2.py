@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mdeploy.backends.base import Array, Availability, PrepareOptions
@@ -47,6 +47,25 @@ class Caffe2Session:
         self.process.close()
 
 
+class Caffe2NetRunner:
+    """Any net pair, in one child process."""
+
+    def __init__(self, options: PrepareOptions) -> None:
+        self._process = Caffe2Process(threads=options.threads)
+
+    def run_nets(
+        self, init_net: bytes, predict_net: bytes, inputs: Mapping[str, Array], fetch: Sequence[str] | None = None
+    ) -> dict[str, Array]:
+        """Run once and return blobs by name, by default every one; of a blob written twice, the last value."""
+        if fetch is not None:
+            return self._process.run_nets(init_net, predict_net, inputs, fetch)
+        return {name: value for _, name, value in self._process.trace_nets(init_net, predict_net, inputs)}
+
+    def close(self) -> None:
+        """End the child."""
+        self._process.close()
+
+
 class Caffe2Backend:
     """See the module."""
 
@@ -62,6 +81,10 @@ class Caffe2Backend:
     def prepare(self, artifact: Artifact, options: PrepareOptions) -> Caffe2Session:
         """Load init_net.pb and predict_net.pb."""
         return Caffe2Session(artifact.init_net.read_bytes(), artifact.predict_net.read_bytes(), options)
+
+    def net_runner(self, options: PrepareOptions) -> Caffe2NetRunner:
+        """Start Caffe2 for net pairs of any origin."""
+        return Caffe2NetRunner(options)
 
 
 BACKEND = Caffe2Backend()

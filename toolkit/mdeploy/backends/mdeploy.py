@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mdeploy import native
@@ -34,6 +34,35 @@ class MdeploySession:
         self._net.close()
 
 
+class MdeployNetRunner:
+    """Any net pair, loaded anew for each run with its blobs kept."""
+
+    def __init__(self, options: PrepareOptions) -> None:
+        self._threads = options.threads
+
+    def run_nets(
+        self, init_net: bytes, predict_net: bytes, inputs: Mapping[str, Array], fetch: Sequence[str] | None = None
+    ) -> dict[str, Array]:
+        """Run once and return blobs by name, by default every one that predict_net makes."""
+        names = _made(predict_net) if fetch is None else list(fetch)
+        specs = [native.TensorSpec(name, array.shape, array.dtype.name) for name, array in inputs.items()]
+        with (
+            native.load_net(init_net, predict_net, specs, keep_blobs=["*"] if fetch is None else names) as net,
+            net.session(threads=self._threads) as session,
+        ):
+            session.run([inputs[spec.name] for spec in net.inputs])
+            return {name: session.blob(name) for name in names}
+
+    def close(self) -> None:
+        """Nothing is held between runs."""
+
+
+def _made(predict_net: bytes) -> list[str]:
+    from mdeploy.caffe2.messages import NetDef
+
+    return list(dict.fromkeys(name for operator in NetDef.FromString(predict_net).op for name in operator.output))
+
+
 class MdeployBackend:
     """See the module."""
 
@@ -51,6 +80,10 @@ class MdeployBackend:
         """Load init_net.pb and predict_net.pb for the manifest's input shapes."""
         net = native.load_net(artifact.init_net, artifact.predict_net, input_specs(artifact))
         return MdeploySession(net, options)
+
+    def net_runner(self, options: PrepareOptions) -> MdeployNetRunner:
+        """Return a runner of net pairs of any origin."""
+        return MdeployNetRunner(options)
 
 
 def input_specs(artifact: Artifact) -> list[native.TensorSpec]:

@@ -44,6 +44,7 @@ std::vector<Flag> flags_for(Arguments* arguments) {
       {"--predict", true, text(&o->predict_path)},
       {"--manifest", true, text(&o->manifest_path)},
       {"--input", true, [o](std::string_view value) { return o->inputs.emplace_back(value), !value.empty(); }},
+      {"--picture", true, text(&o->picture_path)},
       {"--output", true, text(&o->output_dir)},
       {"--golden", true, text(&o->golden_dir)},
       {"--tol", true, number(&o->tolerance)},
@@ -111,7 +112,8 @@ const char* help_text() {
   --tol T                tolerance of that check: 1e-5, times max(1, |reference|) but for probabilities
   --rtol R               adds R * |reference| to what is allowed: 0
   --input F.npy          data to time with, one per input by position (default: golden data, else random)
-  --output DIR           write what the net answers to --input as output_N.npy
+  --picture F.pam        instead of --input: a picture (binary PAM, RGBA), prepared as the manifest says
+  --output DIR           write what the net answers to --input or --picture as output_N.npy
   --threads N            default: the chosen cores, at most 4
   --affinity A           all, big (default), little, or a hexadecimal mask of cores
   --warmup N             untimed runs; default: until latency is stable

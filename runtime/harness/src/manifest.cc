@@ -7,6 +7,7 @@
 #include "files.h"
 #include "json_reader.h"
 #include "npy.h"
+#include "picture.h"
 #include "sha256.h"
 #include "text.h"
 
@@ -80,6 +81,13 @@ void read_blobs(const JsonValue& list, const std::string& path, bool outputs, st
       blob.meaning = reader.text("meaning");
       if (blob.meaning != "logits" && blob.meaning != "log_probabilities" && blob.meaning != "probabilities") {
         reader.fail("meaning", "must be logits, log_probabilities or probabilities");
+      }
+    }
+    if (const JsonValue* layout = item.find("layout"); !outputs && layout != nullptr && !layout->is(Kind::kNull)) {
+      if (mdeploy_preprocess_spec spec{}; read_picture_spec(item, &spec)) {
+        blob.picture = spec;
+      } else {
+        reader.fail("", "layout, color_order, mean, std, resize or crop is malformed");
       }
     }
     blobs->push_back(std::move(blob));

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,6 +21,7 @@ struct BlobSpec {
   int32_t dtype = MDEPLOY_FLOAT32;
   std::vector<int64_t> dims;
   std::string meaning;  // of an output
+  std::optional<mdeploy_preprocess_spec> picture = {};  // of an input that takes pictures: how they are prepared
 };
 
 struct FileEntry {

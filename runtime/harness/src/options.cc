@@ -27,8 +27,11 @@ Status validate(const Options& options) {
   if (options.manifest_path.empty() && options.inputs.empty() && options.golden_dir.empty()) {
     return usage_error("nothing says what shape the inputs have: give --manifest, --input or --golden");
   }
-  if (!options.output_dir.empty() && options.inputs.empty()) {
-    return usage_error("--output writes what the net answers to --input, and there is no --input");
+  if (!options.output_dir.empty() && options.inputs.empty() && options.picture_path.empty()) {
+    return usage_error("--output writes what the net answers to --input or --picture, and there is neither");
+  }
+  if (!options.picture_path.empty() && (!options.inputs.empty() || options.manifest_path.empty())) {
+    return usage_error("--picture is prepared as --manifest says and takes the place of --input");
   }
   if (std::find(std::begin(kRunners), std::end(kRunners), options.runner) == std::end(kRunners)) {
     return usage_error("--runner " + printable(options.runner) + ": must be cli, app_jni, app_child or ios_app");
@@ -59,6 +62,7 @@ Options options_from_c(const mdeploy_harness_options& c) {
   options.predict_path = text_or_empty(c.predict_path);
   options.manifest_path = text_or_empty(c.manifest_path);
   for (size_t i = 0; i < c.input_count; ++i) options.inputs.push_back(text_or_empty(c.inputs[i]));
+  options.picture_path = text_or_empty(c.picture_path);
   options.output_dir = text_or_empty(c.output_dir);
   options.golden_dir = text_or_empty(c.golden_dir);
   options.report_path = text_or_empty(c.report_path);

@@ -16,7 +16,7 @@
 namespace mdeploy::harness {
 
 struct Options {
-  std::string init_path, predict_path, manifest_path;
+  std::string init_path, predict_path, manifest_path, picture_path;
   std::vector<std::string> inputs;
   std::string output_dir, golden_dir, report_path;
   double tolerance = 1e-5, relative_tolerance = 0;

@@ -8,6 +8,7 @@
 
 #include "android.h"
 #include "files.h"
+#include "picture.h"
 #include "process.h"
 #include "text.h"
 
@@ -267,6 +268,17 @@ Status Run::check_parity() {
 
 Status Run::choose_inputs() {
   std::vector<Array> arrays;
+  if (!options_.picture_path.empty()) {
+    const BlobSpec& input = manifest_->inputs.front();
+    if (manifest_->inputs.size() != 1 || !input.picture) {
+      return bad_input(options_.manifest_path + ": this model's input is not one picture, so --picture does not fit");
+    }
+    Picture picture;
+    if (Status status = read_pam(options_.picture_path, &picture); !status.ok()) return status;
+    arrays.push_back({input.dtype, input.dims, {}});
+    if (Status status = prepare_picture(picture, *input.picture, &arrays.back()); !status.ok()) return status;
+    return session_.set_inputs(std::move(arrays), "--picture");
+  }
   if (!options_.inputs.empty()) {
     if (Status status = read_arrays(options_.inputs, &arrays); !status.ok()) return status;
     return session_.set_inputs(std::move(arrays), "--input");

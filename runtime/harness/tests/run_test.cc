@@ -206,6 +206,31 @@ TEST_F(RunTest, AnswersInputs) {
   EXPECT_NE(error().find("--input"), std::string::npos);
 }
 
+TEST_F(RunTest, PictureIsPreparedAndAnswered) {
+  const std::string picture = std::string("P7\nWIDTH 4\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nENDHDR\n") +
+                              "\x01zzz" + "\x02zzz" + "\x03zzz" + "\x07zzz";
+  set(&options_.picture_path, place_.write("picture.pam", picture));
+  set(&options_.output_dir, place_ / "out");
+  EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
+  EXPECT_NE(error().find("--picture does not fit"), std::string::npos) << error();
+
+  std::string manifest = manifest_text(files_);
+  const std::string plain = R"("dtype":"float32"}])";
+  manifest.replace(manifest.find(plain), plain.size(), R"("dtype":"float32","layout":"NHWC","crop":[1,4]}])");
+  place_.write("manifest.json", manifest);
+  ASSERT_EQ(run(), MDEPLOY_OK) << error();
+  Array out;
+  ASSERT_TRUE(read_npy(place_ / "out/output_0.npy", &out).ok());
+  EXPECT_EQ(out.at(0), 2);
+  EXPECT_EQ(out.at(3), 14);
+
+  place_.write("picture.pam", picture.substr(0, picture.size() - 1));
+  EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
+  EXPECT_NE(error().find("cut short"), std::string::npos) << error();
+  set(&options_.manifest_path, "");
+  EXPECT_EQ(run(), MDEPLOY_USAGE);
+}
+
 TEST_F(RunTest, RuntimeErrorsKeepTheirCode) {
   fake_runtime().load_status = MDEPLOY_UNSUPPORTED;
   fake_runtime().load_message = "operator Foo of blob x";

@@ -47,6 +47,7 @@ typedef struct mdeploy_harness_options {
   int32_t profile;             // per-operator times
   const char* report_path;     // also write the report to this file
   const char* runner;          // "cli", "app_jni", "app_child" or "ios_app", as in the report; "cli"
+  const char* picture_path;    // instead of inputs: a picture (binary PAM, RGBA), prepared as the manifest says
 } mdeploy_harness_options;
 
 typedef enum mdeploy_harness_phase {

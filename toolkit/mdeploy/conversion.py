@@ -19,9 +19,9 @@ from mdeploy import __version__
 from mdeploy.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
 from mdeploy.caffe2.check import check_nets, parse_net
 from mdeploy.caffe2.macs import count_macs
-from mdeploy.caffe2.translate import translate
+from mdeploy.caffe2.translate import refuse_unknown_operators, translate
 from mdeploy.errors import CheckFailed, InputError, MdeployError
-from mdeploy.golden import Array, standard_inputs
+from mdeploy.golden import Array, picture_inputs, standard_inputs
 from mdeploy.manifest import InputSpec, Manifest, OutputSpec
 from mdeploy.onnx.export import Export, export
 from mdeploy.onnx.outputs import output_meanings
@@ -29,7 +29,7 @@ from mdeploy.onnx.pipeline import check_pass_names, largest_difference, run_pass
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.session import PlainSession
 from mdeploy.onnx.shapes import infer_shapes
-from mdeploy.sources import LoadedSource, SourceOptions, open_source
+from mdeploy.sources import LoadedSource, SourceOptions, open_source, picture_spec
 
 __all__ = ["Conversion", "ConvertOptions", "convert"]
 
@@ -84,22 +84,30 @@ def convert(
         progress(f"reading {path.name}")
         loaded = _with_preprocessing(open_source(path, options.source), options)
         progress("exporting to ONNX")
-        graph, exported = _graph(loaded, options)
-        messages = [*loaded.messages, *([exported.message] if exported and exported.message else [])]
-
+        exported = _export(loaded, options)
+        graph = loaded.graph if exported is None else exported.model
+        assert graph is not None
+        original = _session(graph, path.name) if exported is None else None  # before anything changes the graph
         prepared = prepare(graph, options.source.input_shapes, path.name)
-        messages.extend(prepared.messages)
+        messages = [*loaded.messages, *((exported.message,) if exported and exported.message else ())]
         specs = _input_specs(loaded, prepared.model, options)
-        cases = standard_inputs(specs)
-        samples = [case.inputs for case in cases]
+        meanings = output_meanings(prepared.model, loaded.meanings)
+
         progress("running the model")
-        references = _references(loaded, graph, samples)
+        cases = standard_inputs(specs)
+        number = len(cases) - 1  # passes are checked on the random case: zeros and ones hide a lot
+        if options.golden_images is not None:
+            cases.extend(picture_inputs(specs, options.golden_images))
+        answering = PlainSession(prepared.model, path.name) if prepared.cast and original is not None else original
+        references = [_reference(loaded, answering, case.inputs) for case in cases]
+        if prepared.cast:
+            messages.append(_cast_message(path, original, cases[number].inputs, references[number]))
         if exported is not None:
-            _check_export(exported, prepared.model, samples[-1:], references[-1:])
-        del graph
+            _check_export(exported, prepared.model, cases[number].inputs, references[number])
+        del original, answering
         passed = run_passes(
             prepared.model,
-            samples[-1:],
+            [cases[number].inputs],
             options.skip_passes,
             progress=lambda name: progress(f"graph pass {name}"),
         )
@@ -107,9 +115,8 @@ def convert(
         progress("writing the nets")
         name = _name(options.name or path.stem)
         final = passed.model
-        infer_shapes(final, samples[0])
+        infer_shapes(final, cases[number].inputs)
         net = translate(final, name)
-        meanings = output_meanings(prepared.model, loaded.meanings)
         manifest = Manifest(
             name=name,
             source=replace(loaded.source, exporter=exported.exporter if exported else None),
@@ -136,13 +143,20 @@ def convert(
     return Conversion(artifact, tuple(messages))
 
 
-def _graph(loaded: LoadedSource, options: ConvertOptions) -> tuple[ir.Model, Export | None]:
-    if loaded.graph is not None:
-        return loaded.graph, None
-    assert loaded.module is not None
+def _export(loaded: LoadedSource, options: ConvertOptions) -> Export | None:
+    if loaded.module is None:
+        return None
     example = [torch.zeros(spec.shape, dtype=getattr(torch, spec.dtype)) for spec in loaded.inputs]
-    exported = export(loaded.module, example, [spec.name for spec in loaded.inputs], options.exporter)
-    return exported.model, exported
+    return export(loaded.module, example, [spec.name for spec in loaded.inputs], options.exporter)
+
+
+def _session(graph: ir.Model, where: str) -> PlainSession:
+    """Load a file from elsewhere; where that fails, operators that have no converter are the better answer."""
+    try:
+        return PlainSession(graph, where)
+    except MdeployError:
+        refuse_unknown_operators(graph)
+        raise
 
 
 def _with_preprocessing(loaded: LoadedSource, options: ConvertOptions) -> LoadedSource:
@@ -166,23 +180,30 @@ def _input_specs(loaded: LoadedSource, model: ir.Model, options: ConvertOptions)
     for value in model.graph.inputs:
         assert value.shape is not None
         assert value.dtype is not None
-        shape = tuple(value.shape.numpy())
-        layout = "NCHW" if len(shape) == 4 and shape[1] in (1, 3) and value.dtype == ir.DataType.FLOAT else None
-        color = {1: "gray", 3: "rgb"}[shape[1]] if layout else None
-        spec = InputSpec(value.name or "input", shape, str(value.dtype.numpy()), layout, color)
+        spec = picture_spec(value.name or "input", tuple(value.shape.numpy()), str(value.dtype.numpy()))
         specs.append(_preprocessed(spec, options))
     return tuple(specs)
 
 
-def _references(loaded: LoadedSource, graph: ir.Model, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:
-    """The answers that everything is held against: PyTorch's own where there is a module, else onnxruntime's."""
-    if loaded.module is None:
-        session = PlainSession(graph, loaded.path.name)
-        return [[_plain(array) for array in session.run(sample)] for sample in samples]
+def _reference(loaded: LoadedSource, original: PlainSession | None, inputs: Sequence[Array]) -> list[Array]:
+    """The answer that everything is held against: PyTorch's own where there is a module, else onnxruntime's."""
+    if original is not None:
+        return [_plain(array) for array in original.run(inputs)]
     module = loaded.module.module() if isinstance(loaded.module, torch.export.ExportedProgram) else loaded.module
+    assert module is not None
     with torch.inference_mode():
-        answers = [module(*(torch.from_numpy(array.copy()) for array in sample)) for sample in samples]
-    return [[_plain(tensor.numpy()) for tensor in _tensors(answer)] for answer in answers]
+        answer = module(*(torch.from_numpy(array.copy()) for array in inputs))
+    return [_plain(tensor.numpy()) for tensor in _tensors(answer)]
+
+
+def _cast_message(
+    path: Path, original: PlainSession | None, inputs: Sequence[Array], reference: Sequence[Array]
+) -> str:
+    message = f"{path.name}: half or double precision was cast to float32"
+    if original is None:
+        return message
+    difference, _ = largest_difference([original.run(inputs)], [reference])
+    return f"{message}, which moves the outputs by {difference:.2g} on random input"
 
 
 def _tensors(answer: Any) -> list[torch.Tensor]:
@@ -194,16 +215,13 @@ def _plain(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def _check_export(
-    exported: Export, model: ir.Model, samples: Sequence[Sequence[Array]], references: Sequence[Sequence[Array]]
-) -> None:
-    session = PlainSession(model, "the exported graph")
-    outputs = [session.run(sample) for sample in samples]
-    if len(outputs[0]) != len(references[0]):
+def _check_export(exported: Export, model: ir.Model, inputs: Sequence[Array], reference: Sequence[Array]) -> None:
+    outputs = PlainSession(model, "the exported graph").run(inputs)
+    if len(outputs) != len(reference):
         raise CheckFailed(
-            f"the {exported.exporter} exporter wrote {len(outputs[0])} outputs, PyTorch gives {len(references[0])}"
+            f"the {exported.exporter} exporter wrote {len(outputs)} outputs, PyTorch gives {len(reference)}"
         )
-    difference, allowed = largest_difference(references, outputs)
+    difference, allowed = largest_difference([reference], [outputs])
     if not difference <= allowed * _EXPORT_SLACK:
         other = "torchscript" if exported.exporter == "dynamo" else "dynamo"
         raise CheckFailed(

@@ -4,16 +4,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mdeploy.errors import UsageError
 from mdeploy.manifest import GoldenEntry, InputSpec
+from mdeploy.pictures import find_pictures, picture_input
 
-__all__ = ["RANDOM_SEED", "GoldenInputs", "standard_inputs"]
+__all__ = ["RANDOM_SEED", "GoldenInputs", "picture_inputs", "standard_inputs"]
 
 Array = npt.NDArray[Any]
 
@@ -36,6 +40,25 @@ def standard_inputs(specs: Sequence[InputSpec], seed: int = RANDOM_SEED) -> list
         GoldenInputs(GoldenEntry("ones", "ones"), tuple(np.ones(spec.shape, spec.dtype) for spec in specs)),
         GoldenInputs(GoldenEntry("random", "random", seed=seed), tuple(_random(spec, generator) for spec in specs)),
     ]
+
+
+def picture_inputs(specs: Sequence[InputSpec], place: Path) -> list[GoldenInputs]:
+    """Return a case for every picture of a folder, in name order, prepared as the phone prepares it.
+
+    Raises ``InputError`` for a folder without pictures or a damaged one, ``UsageError`` where the model's only
+    input is not one picture.
+    """
+    if len(specs) != 1 or specs[0].layout is None or specs[0].shape[0] != 1:
+        raise UsageError("--golden-images needs a model whose only input is one picture")
+    cases: list[GoldenInputs] = []
+    taken = {"zeros", "ones", "random"}
+    for path in find_pictures([place]):
+        name = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).strip("._-")[:80] or "picture"
+        while name in taken:
+            name += "_"
+        taken.add(name)
+        cases.append(GoldenInputs(GoldenEntry(name, "picture", picture=path.name), (picture_input(path, specs[0]),)))
+    return cases
 
 
 def _random(spec: InputSpec, generator: np.random.Generator) -> Array:

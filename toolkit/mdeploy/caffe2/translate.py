@@ -13,7 +13,7 @@ from mdeploy.caffe2.node import NodeContext, Unsupported, constant, dtype_of
 from mdeploy.caffe2.registry import Converter, converters
 from mdeploy.errors import UnsupportedError
 
-__all__ = ["Finding", "UnsupportedModelError", "translate"]
+__all__ = ["Finding", "UnsupportedModelError", "refuse_unknown_operators", "translate"]
 
 _DTYPES_OF_INPUTS = ("float32", "int32", "int64", "uint8")
 
@@ -91,6 +91,20 @@ def translate(model: ir.Model, name: str) -> NetBuilder:
     if findings:
         raise UnsupportedModelError(tuple(findings))
     return net
+
+
+def refuse_unknown_operators(model: ir.Model) -> None:
+    """Raise ``UnsupportedModelError`` for nodes whose operator has no converter at all.
+
+    For graphs that nothing here can even run; in others such nodes may still fold away.
+    """
+    findings = []
+    for node in model.graph:
+        if node.op_type not in converters() or node.domain not in ("", "ai.onnx"):
+            error = _no_converter(node)
+            findings.append(Finding(_label(node), _op_name(node), error.reason, error.remedy))
+    if findings:
+        raise UnsupportedModelError(tuple(findings))
 
 
 def _convert(node: ir.Node, context: NodeContext) -> None:

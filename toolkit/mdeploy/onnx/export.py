@@ -17,7 +17,7 @@ import torch
 
 from mdeploy.errors import UnsupportedError
 
-__all__ = ["EXPORTERS", "Export", "export"]
+__all__ = ["EXPORTERS", "Export", "export", "quiet_torch"]
 
 EXPORTERS = ("auto", "dynamo", "torchscript")
 
@@ -50,7 +50,7 @@ def export(
     script = isinstance(module, torch.jit.ScriptModule)
     if exporter == "dynamo" or (exporter == "auto" and not script):
         try:
-            return Export(_dynamo(module, inputs, input_names), "dynamo")
+            return Export(_named(_dynamo(module, inputs, input_names)), "dynamo")
         except Exception as error:  # the exporters raise whatever the traced code or their passes raise
             if exporter == "dynamo" or isinstance(module, torch.export.ExportedProgram):
                 raise UnsupportedError(f"torch's dynamo exporter failed: {_reason(error)}") from error
@@ -59,7 +59,7 @@ def export(
         message = None
     assert isinstance(module, torch.nn.Module)
     try:
-        return Export(_torchscript(module, inputs, input_names), "torchscript", message)
+        return Export(_named(_torchscript(module, inputs, input_names)), "torchscript", message)
     except Exception as error:
         also = f"; before that, {message.split(';')[0]}" if message else ""
         raise UnsupportedError(f"torch's TorchScript exporter failed: {_reason(error)}{also}") from error
@@ -68,7 +68,7 @@ def export(
 def _dynamo(
     module: torch.nn.Module | torch.export.ExportedProgram, inputs: Sequence[torch.Tensor], input_names: Sequence[str]
 ) -> ir.Model:
-    with _quiet(), torch.no_grad():
+    with quiet_torch(), torch.no_grad():
         program = torch.onnx.export(
             module, tuple(inputs), dynamo=True, input_names=list(input_names), verbose=False, external_data=False
         )
@@ -79,7 +79,7 @@ def _dynamo(
 
 def _torchscript(module: torch.nn.Module, inputs: Sequence[torch.Tensor], input_names: Sequence[str]) -> ir.Model:
     stream = io.BytesIO()
-    with _quiet(), torch.no_grad():
+    with quiet_torch(), torch.no_grad():
         torch.onnx.export(
             module,
             tuple(inputs),
@@ -91,9 +91,22 @@ def _torchscript(module: torch.nn.Module, inputs: Sequence[torch.Tensor], input_
     return ir.from_proto(onnx.load_from_string(stream.getvalue()))
 
 
+def _named(model: ir.Model) -> ir.Model:
+    """Call the outputs ``output``, or ``output_0`` and on: the exporters name them after their last operator."""
+    outputs = model.graph.outputs
+    names = ["output"] if len(outputs) == 1 else [f"output_{index}" for index in range(len(outputs))]
+    for value in (value for node in model.graph for value in node.outputs):
+        if value.name in names:
+            value.name = f"{value.name}_inner"
+    for value, name in zip(outputs, names, strict=True):
+        if not value.is_graph_input():
+            value.name = name
+    return model
+
+
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporters print progress, log and warn about what the checks afterwards decide."""
+def quiet_torch() -> Iterator[None]:
+    """torch's exporters and loaders print, log and warn about what the checks afterwards decide."""
     disabled = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

@@ -24,10 +24,11 @@ _FLOATS = (ir.DataType.FLOAT16, ir.DataType.DOUBLE, ir.DataType.BFLOAT16)
 
 @dataclass(frozen=True)
 class Prepared:
-    """The model, and what a user should know about what was done to it."""
+    """The model, and what was done to it that matters later."""
 
     model: ir.Model
-    messages: tuple[str, ...]
+    cast: bool
+    """Whether half or double precision became float32."""
 
 
 def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None, where: str = "model") -> Prepared:
@@ -35,7 +36,6 @@ def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None
 
     Raises ``InputError`` for shapes that do not fit and ``UnsupportedError`` where a dimension stays open.
     """
-    messages: list[str] = []
     for step in (
         common.InlinePass(),
         common.RemoveInitializersFromInputsPass(),
@@ -46,12 +46,11 @@ def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None
     ):
         step(model)
     _fix_shapes(model.graph, dict(shapes or {}), where)
-    if _to_float32(model.graph):
-        messages.append(f"{where}: half or double precision was cast to float32")
+    cast = _to_float32(model.graph)
     model.producer_name, model.producer_version = "mdeploy", None
     model.doc_string = None
     model.graph.name = "main"
-    return Prepared(model, tuple(messages))
+    return Prepared(model, cast)
 
 
 def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str) -> None:
@@ -83,11 +82,11 @@ def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str)
                 f"give --input-shape {value.name}=1,3,224,224 or what fits"
             )
     if changed:  # what was inferred for other shapes is wrong now
-        initializers = set(graph.initializers.values())
         for node in graph.all_nodes():
             for value in node.outputs:
-                if value not in initializers:
-                    value.shape = None
+                # An output of the graph must have some shape to be written at all.
+                rank = len(value.shape) if value.is_graph_output() and value.shape is not None else None
+                value.shape = None if rank is None else ir.Shape([None] * rank)
 
 
 def _only_batch_is_open(shape: ir.Shape) -> bool:

@@ -19,6 +19,8 @@ __all__ = ["Array", "PlainSession"]
 
 Array = npt.NDArray[Any]
 
+_CASTS: dict[str, type[np.floating[Any]]] = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
+
 
 class PlainSession:
     """A loaded model. Inputs and outputs go by position."""
@@ -47,13 +49,20 @@ class PlainSession:
             wrapped = UnsupportedError if type(error).__name__ == "NotImplemented" else InputError
             raise wrapped(f"{where}: onnxruntime cannot load it: {_first_line(error)}") from error
         self._where = where
-        self._inputs = [item.name for item in self._session.get_inputs()]
+        self._inputs = [(item.name, _CASTS.get(item.type)) for item in self._session.get_inputs()]
         self.output_names = [item.name for item in self._session.get_outputs()]
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Run once. Raises ``InputError`` where the model and its inputs do not go together."""
+        """Run once. float32 inputs are cast where the model wants half or double precision.
+
+        Raises ``InputError`` where the model and its inputs do not go together.
+        """
+        feeds = {
+            name: array if dtype is None else array.astype(dtype)
+            for (name, dtype), array in zip(self._inputs, inputs, strict=True)
+        }
         try:
-            outputs: list[Array] = self._session.run(None, dict(zip(self._inputs, inputs, strict=True)))
+            outputs: list[Array] = self._session.run(None, feeds)
         except Exception as error:
             raise InputError(f"{self._where}: onnxruntime cannot run it: {_first_line(error)}") from error
         return outputs

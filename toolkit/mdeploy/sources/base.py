@@ -14,7 +14,7 @@ import torch
 
 from mdeploy.manifest import InputSpec, Source
 
-__all__ = ["LoadedSource", "SourceOptions"]
+__all__ = ["LoadedSource", "SourceOptions", "picture_spec"]
 
 
 @dataclass(frozen=True)
@@ -43,3 +43,12 @@ class LoadedSource:
     """Of the outputs, as far as the source says."""
     labels: tuple[str, ...] | None = None
     messages: tuple[str, ...] = ()
+
+
+def picture_spec(name: str, shape: tuple[int, ...], dtype: str = "float32") -> InputSpec:
+    """An input that nothing is known about but its shape: a picture where it looks like one, in RGB, 0 to 1."""
+    if len(shape) == 4 and dtype == "float32":
+        for layout, channels in (("NCHW", shape[1]), ("NHWC", shape[3])):
+            if channels in (1, 3):
+                return InputSpec(name, shape, dtype, layout, "rgb" if channels == 3 else "gray")
+    return InputSpec(name, shape, dtype)

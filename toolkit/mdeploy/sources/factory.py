@@ -1,0 +1,77 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``--model FILE_OR_MODULE:FACTORY``: the only place where the user names code, and the only code that is run."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from torch import nn
+
+from mdeploy.errors import InputError, UsageError
+
+__all__ = ["build_module"]
+
+
+def build_module(spec: str, arguments: Mapping[str, Any]) -> nn.Module:
+    """Import the module or file of ``spec``, call its factory, and return the model it makes."""
+    place, colon, attribute = spec.rpartition(":")
+    if not colon or not place or not attribute:
+        raise UsageError(
+            f"--model {spec}: FILE_OR_MODULE:FACTORY is wanted, such as net.py:make or torchvision.models:resnet18"
+        )
+    module = _load_file(Path(place)) if place.endswith(".py") else _import(place)
+    factory: Any = module
+    for part in attribute.split("."):
+        factory = getattr(factory, part, None)
+    if factory is None:
+        raise InputError(f"--model {spec}: {place} has no {attribute}")
+    if isinstance(factory, nn.Module):
+        raise UsageError(f"--model {spec}: is a model already; name what makes one")
+    if not callable(factory):
+        raise InputError(f"--model {spec}: {attribute} cannot be called")
+    model = _run(lambda: factory(**arguments), f"--model {spec}: the factory failed")
+    if not isinstance(model, nn.Module):
+        raise InputError(f"--model {spec}: the factory gave {type(model).__name__}, a torch.nn.Module is wanted")
+    return model
+
+
+def _load_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise InputError(f"--model: {path}: no such file")
+    # Under its own name, with its folder first, as if Python had started there: model files import their neighbours.
+    sys.path.insert(0, str(path.resolve().parent))
+    try:
+        spec = importlib.util.spec_from_file_location(path.stem, path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules.setdefault(path.stem, module)
+        loader = spec.loader
+        _run(lambda: loader.exec_module(module), f"--model: cannot load {path}")
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _import(name: str) -> ModuleType:
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        module: ModuleType = _run(lambda: importlib.import_module(name), f"--model: cannot import {name}")
+    finally:
+        sys.path.pop(0)
+    return module
+
+
+def _run(call: Callable[[], Any], what: str) -> Any:
+    try:
+        return call()
+    except Exception as error:  # the user's code may raise anything
+        line = (str(error).splitlines() or [""])[0][:300]
+        raise InputError(f"{what}: {type(error).__name__}: {line}") from error

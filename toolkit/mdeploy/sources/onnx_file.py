@@ -1,0 +1,42 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""An ONNX file, with or without external data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+
+from mdeploy.artifact import file_sha256
+from mdeploy.errors import InputError, UsageError
+from mdeploy.manifest import Source
+from mdeploy.sources.base import LoadedSource, SourceOptions
+
+__all__ = ["load_onnx"]
+
+
+def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
+    """Read and check an ONNX file. What it needs beyond itself must lie in its own folder."""
+    if options.model is not None:
+        raise UsageError(f"{path} is an ONNX file and needs no --model")
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    except Exception as error:  # protobuf's DecodeError, or what the text formats raise
+        raise InputError(f"{path}: not a model file that convert knows, or damaged: {_line(error)}") from error
+    if not model.HasField("graph") or not model.graph.output or not model.opset_import:
+        raise InputError(f"{path}: not a model file that convert knows, or damaged: it has no graph")
+    try:
+        onnx.load_external_data_for_model(model, str(path.resolve().parent))
+        onnx.checker.check_model(model)
+    except Exception as error:  # the checker's errors come from C++; external data raises OSError and ValueError
+        raise InputError(f"{path}: not a valid ONNX model: {_line(error)}") from error
+    graph: ir.Model = ir.from_proto(model)
+    return LoadedSource(path=path, source=Source("onnx", path.name, file_sha256(path)), inputs=(), graph=graph)
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split())[:300] or type(error).__name__

@@ -1,0 +1,133 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""What torch saves besides our checkpoint: a state_dict, a TorchScript archive, an exported program."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mdeploy.artifact import file_sha256
+from mdeploy.errors import InputError, UsageError
+from mdeploy.manifest import InputSpec, Source
+from mdeploy.onnx.export import quiet_torch
+from mdeploy.sources.base import LoadedSource, SourceOptions, picture_spec
+from mdeploy.sources.factory import build_module
+
+__all__ = ["load_exported_program", "load_state_dict", "load_torchscript"]
+
+_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
+_PREFIXES = ("module.", "_orig_mod.")  # put in front by DataParallel and torch.compile
+
+
+def load_state_dict(path: Path, data: Any, options: SourceOptions) -> LoadedSource:
+    """Put weights that ``torch.load(weights_only=True)`` gave into the module of the user's factory."""
+    weights = _find_weights(path, data)
+    if options.model is None:
+        raise UsageError(f"{path} holds weights only; say what makes the module: --model FILE_OR_MODULE:FACTORY")
+    inputs = _declared_inputs(path, options)
+    module = build_module(options.model, options.arguments)
+    try:
+        module.load_state_dict(_stripped(weights))
+    except (RuntimeError, TypeError) as error:
+        lines = [line.strip() for line in str(error).splitlines()[1:3]] or [str(error)]
+        raise InputError(f"{path}: does not fit the module of {options.model}: {' '.join(lines)[:400]}") from error
+    return LoadedSource(
+        path=path,
+        source=Source("state_dict", path.name, file_sha256(path), options.model, dict(options.arguments)),
+        inputs=inputs,
+        module=module.eval(),
+    )
+
+
+def load_torchscript(path: Path, options: SourceOptions) -> LoadedSource:
+    """Load a TorchScript archive. It is a program: converting it runs it."""
+    _refuse_factory(path, "a TorchScript archive", options)
+    inputs = _declared_inputs(path, options)
+    try:
+        with quiet_torch():
+            module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
+    except Exception as error:  # damaged archives raise from C++
+        raise InputError(f"{path}: cannot load the TorchScript archive: {_line(error)}") from error
+    return LoadedSource(
+        path=path, source=Source("torchscript", path.name, file_sha256(path)), inputs=inputs, module=module
+    )
+
+
+def load_exported_program(path: Path, options: SourceOptions) -> LoadedSource:
+    """Load a ``torch.export`` program (.pt2). It is a program: converting it runs it."""
+    _refuse_factory(path, "an exported program", options)
+    try:
+        with quiet_torch():
+            program = torch.export.load(path)
+    except Exception as error:  # damaged archives raise from zip, JSON and C++
+        raise InputError(f"{path}: cannot load the exported program: {_line(error)}") from error
+    return LoadedSource(
+        path=path,
+        source=Source("exported_program", path.name, file_sha256(path)),
+        inputs=_program_inputs(path, program, options),
+        module=program,
+    )
+
+
+def _find_weights(path: Path, data: Any) -> Mapping[str, torch.Tensor]:
+    candidates = [data, *(data.get(key) for key in _WRAPPERS)] if isinstance(data, Mapping) else []
+    for candidate in candidates:
+        if (
+            isinstance(candidate, Mapping)
+            and candidate
+            and all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in candidate.items())
+        ):
+            return candidate
+    raise InputError(f"{path}: holds neither an mdeploy checkpoint nor a state_dict")
+
+
+def _stripped(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    for prefix in _PREFIXES:
+        if all(key.startswith(prefix) for key in weights):
+            weights = {key[len(prefix) :]: value for key, value in weights.items()}
+    return dict(weights)
+
+
+def _declared_inputs(path: Path, options: SourceOptions) -> tuple[InputSpec, ...]:
+    if not options.input_shapes:
+        raise UsageError(f"{path} does not say what goes in; give --input-shape 1,3,224,224 or what fits")
+    return tuple(picture_spec(name or "input", shape) for name, shape in options.input_shapes.items())
+
+
+def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: SourceOptions) -> tuple[InputSpec, ...]:
+    names = list(program.graph_signature.user_inputs)
+    values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
+    shapes = dict(options.input_shapes)
+    if "" in shapes and len(names) == 1:
+        shapes = {str(names[0]): shapes[""]}
+    unknown = shapes.keys() - set(names)
+    if unknown:
+        raise InputError(f"{path}: --input-shape does not match; the inputs are {', '.join(map(str, names))}")
+    specs = []
+    for name in names:
+        tensor = values.get(str(name))
+        if not isinstance(tensor, torch.Tensor):
+            raise InputError(f"{path}: input {name} is not a tensor")
+        declared = [size if isinstance(size, int) else None for size in tensor.shape]
+        shape = shapes.get(str(name), tuple(1 if size is None else size for size in declared))
+        if len(shape) != len(declared) or any(
+            wanted is not None and wanted != size for wanted, size in zip(declared, shape, strict=True)
+        ):
+            raise InputError(f"{path}: --input-shape {list(shape)} does not fit input {name} of {declared}")
+        if None in declared[1:] and str(name) not in shapes:
+            raise UsageError(f"{path}: input {name} has open dimensions {declared}; give --input-shape")
+        specs.append(picture_spec(str(name), shape, str(tensor.dtype).removeprefix("torch.")))
+    return tuple(specs)
+
+
+def _refuse_factory(path: Path, kind: str, options: SourceOptions) -> None:
+    if options.model is not None:
+        raise UsageError(f"{path} is {kind} and needs no --model")
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

@@ -9,6 +9,7 @@
 #include "api/file.h"
 #include "api/guard.h"
 #include "cpu/affinity.h"
+#include "image/preprocess.h"
 #include "plan/net.h"
 #include "plan/session.h"
 
@@ -264,6 +265,17 @@ mdeploy_status mdeploy_session_op_profile(const mdeploy_session* session, size_t
 
 void mdeploy_session_reset_profile(mdeploy_session* session) {
   if (session != nullptr) session->session->reset_profile();
+}
+
+mdeploy_status mdeploy_preprocess(const uint8_t* rgba, int32_t width, int32_t height, size_t stride,
+                                  const mdeploy_preprocess_spec* spec, mdeploy_tensor* output, mdeploy_error* error) {
+  return guarded(error, [&]() -> Status {
+    if (rgba == nullptr || spec == nullptr || output == nullptr) return mdeploy::usage_error("a null pointer");
+    if (spec->struct_size < sizeof(mdeploy_preprocess_spec) || output->struct_size < sizeof(mdeploy_tensor)) {
+      return mdeploy::usage_error("struct_size is wrong");
+    }
+    return mdeploy::preprocess(rgba, width, height, stride, *spec, *output);
+  });
 }
 
 }  // extern "C"

@@ -126,11 +126,20 @@ class GraphBuilder {
   Status inputs(const proto::NetDef& predict) {
     std::vector<InputSpec> specs = options_.inputs;
     const auto& external = predict.external_inputs;
+    // By position: the external inputs that the init net does not make; where it makes dummies for all of them, the
+    // first ones, as Predictor does.
+    std::vector<std::string_view> positions;
+    for (std::string_view name : external) {
+      if (blobs_.count(name) == 0) positions.push_back(name);
+    }
+    if (positions.empty()) positions.assign(external.begin(), external.end());
     for (size_t i = 0; i < specs.size(); ++i) {
       InputSpec& spec = specs[i];
       if (spec.name.empty()) {
-        if (i >= external.size()) return usage_error("input ", i, " has no name, and predict_net has no external input there");
-        spec.name = std::string(external[i]);
+        if (i >= positions.size()) {
+          return usage_error("input ", i, " has no name, and predict_net has only ", positions.size(), " inputs");
+        }
+        spec.name = std::string(positions[i]);
       }
       if (!external.empty() && std::find(external.begin(), external.end(), spec.name) == external.end()) {
         return usage_error("a shape is given for input ", quoted(spec.name),

@@ -34,7 +34,7 @@ _DESCRIBE = (
 _THERMAL_CRITICAL = 4  # PowerManager.THERMAL_STATUS_CRITICAL: the platform has throttled everything it can
 _THERMAL_WORDS = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
 _BATTERY_TOO_HOT_C = 50.0
-_PID_FILE = ".pid"
+_PID_FILE, _EXIT_FILE = ".pid", ".exit"
 
 
 @dataclass(frozen=True)
@@ -128,22 +128,28 @@ class AdbDevice:
         limit = self.adb.timeouts.of_transfer(source.stat().st_size)
         self.adb.call(["push", str(source), remote], f"pushing {path}", limit)
         if executable:
-            self.adb.call(["shell", f"chmod 755 {shlex.quote(remote)}"], f"making {path} executable")
+            self.adb.require_shell(f"chmod 755 {shlex.quote(remote)}", f"making {path} executable")
 
     def run(self, command: Sequence[str], *, timeout: float) -> Completed:
         """Run a command in the run's place. See ``Device.run``."""
         self._make_directory(self._work)
         words = [f"./{relative_path(command[0])}", *command[1:]]
-        # The shell writes its own id and then becomes the command, so that a hanging one can be ended.
-        line = f"cd {self._work} && echo $$ > {_PID_FILE} && exec {shlex.join(words)}"
+        # An inner shell writes its own id and then becomes the command, so that a hanging one can be ended. The exit
+        # code goes into a file too: on a lost connection `adb shell` ends with 0, as if all were well.
+        line = (
+            f"cd {self._work} && rm -f {_EXIT_FILE} && sh -c 'echo $$ > {_PID_FILE} && exec \"$@\"' sh "
+            f"{shlex.join(words)}; code=$?; echo $code > {_EXIT_FILE}; exit $code"
+        )
         doing = f"running {Path(command[0]).name}"
         try:
             done = self.adb.attempt(["shell", line], doing, timeout)
         except BaseException:
             self._end_command()
             raise
-        self.adb.raise_if_lost(done, doing)
-        return Completed(done.returncode, done.stdout, done.stderr)
+        code = self.adb.shell(f"cat {self._work}/{_EXIT_FILE}", doing).strip()
+        if not code.isdigit():
+            self.adb.fail(doing, done.stderr.strip() or "connection lost")
+        return Completed(int(code), done.stdout, done.stderr)
 
     def fetch(self, path: str, target: Path) -> None:
         """Copy a file back. See ``Device.fetch``."""
@@ -178,7 +184,7 @@ class AdbDevice:
         if remote in self._directories:
             return
         self._made = True
-        self.adb.call(["shell", f"mkdir -p {shlex.quote(remote)}"], "making its work place")
+        self.adb.require_shell(f"mkdir -p {shlex.quote(remote)}", "making its work place")
         self._directories.add(remote)
 
     def _end_command(self) -> None:

@@ -60,6 +60,7 @@ _GONE = re.compile(
 )
 _UNAUTHORIZED = re.compile(r"device unauthorized", re.IGNORECASE)
 _FULL = re.compile(r"No space left on device|INSUFFICIENT_STORAGE|not enough space|Disk quota exceeded", re.IGNORECASE)
+_END = "mdeploy-end"
 _SERVER = re.compile(r"cannot connect to daemon|failed to start daemon|daemon not running.*fail", re.IGNORECASE | re.S)
 
 
@@ -111,9 +112,22 @@ class Adb:
 
     def shell(self, command: str, doing: str, timeout: float | None = None) -> str:
         """Run a shell command on the device and return its standard output; whether it succeeded is not looked at."""
-        done = self.attempt(["shell", command], doing, timeout)
-        self.raise_if_lost(done, doing)
-        return done.stdout.replace("\r\n", "\n")
+        return self._shell(command, doing, timeout)[1]
+
+    def require_shell(self, command: str, doing: str) -> None:
+        """Run a shell command on the device that must succeed."""
+        code, _, error = self._shell(command, doing, None)
+        if code != 0:
+            self.fail(doing, error)
+
+    def _shell(self, command: str, doing: str, timeout: float | None) -> tuple[int, str, str]:
+        # When the connection is lost, `adb shell` ends with 0 as if all were well. So the command line says itself
+        # that it got to its end.
+        done = self.attempt(["shell", f'{command}\necho "{_END} $?"'], doing, timeout)
+        output, found, code = done.stdout.replace("\r\n", "\n").rpartition(f"{_END} ")
+        if not found or not code.strip().isdigit():
+            self.fail(doing, done.stderr.strip() or "connection lost")
+        return int(code), output, done.stderr
 
     def attempt(
         self, arguments: Sequence[str], doing: str, timeout: float | None = None
@@ -138,17 +152,6 @@ class Adb:
     def command(self, arguments: Sequence[str]) -> list[str]:
         """The command line of ``adb ARGUMENTS`` for this device."""
         return [self._executable, *(["-s", self.serial] if self.serial else []), *arguments]
-
-    def raise_if_lost(self, done: subprocess.CompletedProcess[str], doing: str) -> None:
-        """Raise if a finished ``adb shell`` ended because the device went away and not because its command did.
-
-        adb ends with 255, or with 1 and a message of its own, in that case; so may a command, hence the question to
-        the device.
-        """
-        if done.returncode in (1, 255) and (_GONE.search(done.stderr) or not self.is_there()):
-            self.fail(doing, done.stderr.strip() or "connection lost")
-        if done.returncode == 1 and done.stderr.startswith(("adb: ", "error: ")) and _UNAUTHORIZED.search(done.stderr):
-            self.fail(doing, done.stderr.strip())
 
     def is_there(self) -> bool:
         """Whether the device answers now."""

@@ -201,7 +201,7 @@ def test_a_stopped_run_goes_on_to_the_same_weights(data: tuple[Source, Source]) 
         engine.stop_requested = lambda stop_at=stop_at: steps >= stop_at  # type: ignore[misc]
         with contextlib.suppress(Stopped):
             for result in engine.run(train, test, count):
-                results.append(result)  # noqa: PERF402  (keeps what came before the stop)
+                results.append(result)
         state = copy.deepcopy(engine.state_dict())
     assert steps == 15
     for name, value in whole.state_dict()["average"].items():

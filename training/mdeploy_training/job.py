@@ -24,6 +24,7 @@ from mdeploy_training.data.batches import steps_per_epoch
 from mdeploy_training.engine import Engine, EpochResult, Stopped
 from mdeploy_training.log import RunLog
 from mdeploy_training.models.registry import (
+    full_arguments,
     make_checkpoint,
     new_model,
     picture_input,
@@ -71,11 +72,14 @@ class TrainingJob:
     resume: bool = False
 
 
-def run_job(job: TrainingJob, say: Callable[[str], None]) -> float:
-    """Train, and write log, state and checkpoint after every epoch; return the last test accuracy, a share of 1.
+def run_job(job: TrainingJob, say: Callable[[str], None]) -> float | None:
+    """Train, and write log, state and checkpoint after every epoch.
 
     Args:
         say: takes one line per epoch, in the first process only.
+
+    Returns:
+        The last test accuracy, a share of 1; None in processes other than the first.
 
     Raises:
         KeyboardInterrupt: SIGTERM or SIGINT came, and the state was saved.
@@ -86,7 +90,8 @@ def run_job(job: TrainingJob, say: Callable[[str], None]) -> float:
     torch.manual_seed(job.recipe.seed)
     world = World.join(job.device)
     try:
-        return _run(job, world, say if world.is_first else lambda _: None)
+        accuracy = _run(job, world, say if world.is_first else lambda _: None)
+        return accuracy if world.is_first else None
     finally:
         world.leave()
 
@@ -168,7 +173,7 @@ def _about(job: TrainingJob, arguments: Mapping[str, Any], world: World, engine:
     device = world.device
     return {
         "model": job.model,
-        "arguments": dict(arguments),
+        "arguments": full_arguments(job.model, arguments),
         "data": Path(job.data.name).name,
         "transferred": job.start is not None,
         "batch": job.recipe.batch,

@@ -11,7 +11,7 @@ import click
 
 from mdeploy import __version__
 from mdeploy.cli.main import debug_option, run
-from mdeploy_training.cli import init, train, transfer
+from mdeploy_training.cli import figures, init, summary, tables, train, transfer
 
 __all__ = ["main", "root"]
 
@@ -25,11 +25,13 @@ def root() -> None:
 
     \b
     mdeploy-train train resnest_small --data cifar10 -o small.pt
-    mdeploy-train init resnest50_cifar --arg block=basic -o untrained.pt
+    mdeploy-train transfer small.pt --data cifar100 -o small100.pt
+    mdeploy-train summary resnest50_cifar --arg block=bottleneck
+    mdeploy-train figures small.jsonl
     """
 
 
-for _verb in (train.command, transfer.command, init.command):
+for _verb in (module.command for module in (train, transfer, init, summary, figures, tables)):
     _verb.params.append(debug_option())
     root.add_command(_verb)
 

@@ -45,5 +45,5 @@ def command(model: str, arg: tuple[str, ...], **flags: Any) -> None:
         recipe=recipe_of(flags),
         **run_settings(flags),
     )
-    run_job(job, say=lambda line: click.echo(line, err=True))
-    click.echo(str(job.output))
+    if run_job(job, say=lambda line: click.echo(line, err=True)) is not None:
+        click.echo(str(job.output))

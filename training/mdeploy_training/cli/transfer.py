@@ -53,5 +53,5 @@ def command(start: Path, arg: tuple[str, ...], **flags: Any) -> None:
         recipe=recipe_of(flags),
         **run_settings(flags),
     )
-    run_job(job, say=lambda line: click.echo(line, err=True))
-    click.echo(str(job.output))
+    if run_job(job, say=lambda line: click.echo(line, err=True)) is not None:
+        click.echo(str(job.output))

@@ -17,7 +17,7 @@ from mdeploy.manifest import InputSpec, Resize
 from mdeploy_training.data import Normalization
 from mdeploy_training.optimization import head_of
 
-__all__ = ["make_checkpoint", "new_model", "picture_input", "transferred_model", "with_classes"]
+__all__ = ["full_arguments", "make_checkpoint", "new_model", "picture_input", "transferred_model", "with_classes"]
 
 
 def _factory(name: str) -> Callable[..., Any]:
@@ -33,6 +33,16 @@ def with_classes(name: str, arguments: Mapping[str, Any], classes: int) -> dict[
     if "classes" in arguments or "classes" not in inspect.signature(_factory(name)).parameters:
         return dict(arguments)
     return {**arguments, "classes": classes}
+
+
+def full_arguments(name: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Add the defaults of the arguments that are not given, so that a log tells everything."""
+    defaults = {
+        parameter.name: parameter.default
+        for parameter in inspect.signature(_factory(name)).parameters.values()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    return {**defaults, **arguments}
 
 
 def new_model(name: str, arguments: Mapping[str, Any]) -> nn.Module:

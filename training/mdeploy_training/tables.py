@@ -1,0 +1,117 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Tables 2 and 3 of Fu and Ge from a set of runs: accuracy and time per epoch, by device and block."""
+
+from __future__ import annotations
+
+import csv
+import io
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+from rich.table import Table as RichTable
+
+from mdeploy_training.results import RunResult
+
+__all__ = ["Table", "accuracy_table", "time_table"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Table:
+    """A title, column heads, and rows of text."""
+
+    title: str
+    heads: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def rich(self) -> RichTable:
+        """Return the table for a terminal."""
+        table = RichTable(title=self.title)
+        for index, head in enumerate(self.heads):
+            table.add_column(head, justify="left" if index == 0 else "right")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, its title above it."""
+        lines = [self.heads, ("---", *("---:" for _ in self.heads[1:])), *self.rows]
+        return f"**{self.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+    def csv(self) -> str:
+        """Return the table as CSV, without its title."""
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerows([self.heads, *self.rows])
+        return text.getvalue()
+
+
+def accuracy_table(runs: Sequence[RunResult]) -> Table:
+    """Table 2: test accuracy after the last epoch. A row per device, their average, and the transferred runs."""
+    blocks = _blocks(runs)
+    direct = [run for run in runs if not run.transferred]
+    transferred = [run for run in runs if run.transferred]
+    rows = [
+        (device, *_cells(blocks, [run for run in direct if run.device == device], _accuracy, "{:.4f}"))
+        for device in _unique(run.device for run in direct)
+    ]
+    if len(rows) > 1:
+        rows.append(("Average", *_cells(blocks, direct, _accuracy, "{:.4f}")))
+    rows += [
+        (f"Transfer to {data}", *_cells(blocks, [run for run in transferred if run.data == data], _accuracy, "{:.4f}"))
+        for data in _unique(run.data for run in transferred)
+    ]
+    return Table("Test accuracy", ("Accuracy", *map(_head, blocks)), tuple(rows))
+
+
+def time_table(runs: Sequence[RunResult]) -> Table:
+    """Table 3: seconds of training per epoch, the median of each run's epochs. A row per device and data set."""
+    blocks = _blocks(runs)
+    places = _unique((run.device, run.data) for run in runs)
+    several = len({data for _, data in places}) > 1
+    rows = tuple(
+        (
+            f"{device}, {data}" if several else device,
+            *_cells(blocks, [run for run in runs if (run.device, run.data) == (device, data)], _seconds, "{:.1f}"),
+        )
+        for device, data in places
+    )
+    return Table("Training time for one epoch (s)", ("Training time (s/epoch)", *map(_head, blocks)), rows)
+
+
+def _accuracy(run: RunResult) -> float:
+    return run.final_accuracy
+
+
+def _seconds(run: RunResult) -> float:
+    return run.seconds_per_epoch
+
+
+def _cells(
+    blocks: Sequence[str], runs: Sequence[RunResult], value: Callable[[RunResult], float], form: str
+) -> tuple[str, ...]:
+    """One text per block: the mean over its runs, or a dash."""
+    cells = []
+    for block in blocks:
+        values = [value(run) for run in runs if run.block == block]
+        cells.append(form.format(statistics.fmean(values)) if values else "-")
+    return tuple(cells)
+
+
+def _blocks(runs: Sequence[RunResult]) -> list[str]:
+    """Columns: the paper's order first."""
+    found = _unique(run.block for run in runs)
+    return sorted(
+        found, key=lambda block: ("basic", "bottleneck").index(block) if block in ("basic", "bottleneck") else 2
+    )
+
+
+def _head(block: str) -> str:
+    return {"basic": "Basic block", "bottleneck": "Bottleneck"}.get(block, block)
+
+
+def _unique(values: Iterable[T]) -> list[T]:
+    return list(dict.fromkeys(values))

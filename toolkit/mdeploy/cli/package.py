@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``mdeploy package``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mdeploy.cli import options
+
+__all__ = ["command"]
+
+
+@click.command("package", short_help="Make what goes onto a phone: zip, APK or iOS project.")
+@options.artifact_argument
+@click.option(
+    "--target", type=click.Choice(["android", "ios", "host"]), required=True, help="What the package is to run on."
+)
+@click.option(
+    "-o", "--output", type=options.PATH, default=Path(), help="Directory for the packages. Default: the current one."
+)
+@click.option("--apk/--no-apk", default=None, help="Also make NAME.apk, the app. Default: where its base is there.")
+@click.option("--keystore", type=options.PATH, help="Sign the app with the key in this PEM or PKCS#12 file.")
+@options.json_option
+def command(artifact: Path, target: str, output: Path, apk: bool | None, keystore: Path | None, as_json: bool) -> None:
+    """Make what goes onto a phone.
+
+    ARTIFACT is the directory that convert wrote (default: mdeploy-out). NAME-android.zip holds the harness for each
+    ABI, the nets, the manifest, golden vectors and a run script for adb; NAME.apk is the same as an app. Equal inputs
+    give equal bytes.
+
+    \b
+    mdeploy package --target android
+    mdeploy package my-artifact --target host -o packages
+    mdeploy package --target android --apk --keystore release.p12
+    """
+    from mdeploy.artifact import Artifact
+    from mdeploy.cli.output import print_json
+    from mdeploy.errors import UsageError
+    from mdeploy.package.apk import android_base, build_apk
+    from mdeploy.package.build import build_zip
+    from mdeploy.progress import status
+
+    if target != "android" and (apk or keystore):
+        raise UsageError(f"--apk and --keystore are for --target android, not {target}")
+    if apk is False and keystore:
+        raise UsageError("--keystore signs the app, which --no-apk leaves out")
+    wants_apk = target == "android" and apk is not False and (apk or keystore is not None or android_base() is not None)
+    with status("package") as tell:
+        opened = Artifact.open(artifact)
+        made = []
+        if wants_apk:  # first, since it is what may be missing: then nothing is made
+            made.append(build_apk(opened, output / f"{opened.name}.apk", keystore))
+        made.insert(0, build_zip(opened, target, output, tell))
+    if as_json:
+        print_json({"packages": [{"path": str(path), "bytes": path.stat().st_size} for path in made]})
+        return
+    for path in made:
+        click.echo(f"{path}  {path.stat().st_size:,} bytes")
+    if target == "android" and not wants_apk and apk is None:
+        click.echo(
+            "no APK: the app's compiled base is not in this installation; get it from a released wheel, or with "
+            "`make android-base` in a source tree",
+            err=True,
+        )

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""A bench on one or several devices: each has its own outcome, and one that fails leaves the others going."""
+
+from __future__ import annotations
+
+import concurrent.futures
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from mdeploy.artifact import Artifact
+from mdeploy.devices import Opener, openers
+from mdeploy.devices.base import BenchOptions
+from mdeploy.devices.bench import check_result, run_bench
+from mdeploy.errors import InputError, MdeployError, UsageError
+from mdeploy.package.cross import ANDROID_ABIS, harness
+from mdeploy.report.model import Report
+
+__all__ = ["Outcome", "bench_all"]
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one device: a report (of a failed run too), where it is kept, and the error if there is one."""
+
+    device: str
+    report: Report | None = None
+    path: Path | None = None
+    error: MdeployError | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "device": self.device,
+            "error": None if self.error is None else str(self.error),
+            "path": None if self.path is None else str(self.path),
+            "report": None if self.report is None else self.report.to_json(),
+        }
+
+
+def bench_all(
+    artifact: Artifact,
+    selectors: Sequence[str],
+    options: BenchOptions,
+    folder: Path,
+    *,
+    app: bool = False,
+    keystore: Path | None = None,
+    tell: Tell = lambda _message: None,
+) -> list[Outcome]:
+    """Bench on every device that ``selectors`` name, phones at the same time, and keep the reports in ``folder``.
+
+    Raises:
+        UsageError: a selector means nothing, or flags do not go together.
+        UnavailableError: a selector names no device.
+        InputError: ``folder`` cannot be written.
+    """
+    named = dict(pair for selector in selectors for pair in openers(selector))
+    if app and not all(name.startswith("adb:") for name in named):
+        raise UsageError("--app runs in the installed app: it needs --device adb[:SERIAL|:all]")
+    if keystore is not None and not app:
+        raise UsageError("--keystore signs the app: it needs --app")
+    _check_folder(folder)
+    if app:
+        return _bench_apps(artifact, list(named), options, folder, keystore, tell)
+
+    phones = {name: opener for name, opener in named.items() if name.startswith("adb:")}
+    if len(phones) > 1:
+        # Built once and before, where several would wait for one another.
+        for abi in ANDROID_ABIS:
+            harness(abi, tell)
+    outcomes = _parallel({name: partial(_bench, artifact, opener, options, tell) for name, opener in phones.items()})
+    for name, opener in named.items():  # one after the other: they share this machine's cores
+        if name not in phones:
+            outcomes[name] = _attempt(name, partial(_bench, artifact, opener, options, tell))
+    return [_keep(outcomes[name], artifact, folder, "") for name in named]
+
+
+def _bench(artifact: Artifact, opener: Opener, options: BenchOptions, tell: Tell) -> Report:
+    with opener() as device:
+        return run_bench(artifact, device, options, tell)
+
+
+def _bench_apps(
+    artifact: Artifact, names: Sequence[str], options: BenchOptions, folder: Path, keystore: Path | None, tell: Tell
+) -> list[Outcome]:
+    from mdeploy.devices.adb_app import bench_app
+    from mdeploy.package.apk import build_apk
+
+    with tempfile.TemporaryDirectory(prefix="mdeploy-app-") as place:
+        tell("making the app")
+        apk = build_apk(artifact, Path(place) / f"{artifact.name}.apk", keystore)
+
+        def run(name: str) -> Report:
+            result = bench_app(name.removeprefix("adb:"), apk, options, on_phase=lambda phase: tell(f"{name}: {phase}"))
+            return Report.from_text(result.report, f"{name}: report")
+
+        outcomes = _parallel({name: partial(run, name) for name in names})
+    return [_keep(outcomes[name], artifact, folder, "-app") for name in names]
+
+
+def _parallel(jobs: dict[str, Callable[[], Report]]) -> dict[str, Outcome]:
+    if not jobs:
+        return {}
+    with concurrent.futures.ThreadPoolExecutor(min(len(jobs), 16)) as pool:
+        return dict(zip(jobs, pool.map(_attempt, jobs.keys(), jobs.values()), strict=True))
+
+
+def _attempt(name: str, job: Callable[[], Report]) -> Outcome:
+    try:
+        report = job()
+    except MdeployError as error:
+        return Outcome(name, error=error)
+    try:
+        check_result(report, name)
+    except MdeployError as error:
+        return Outcome(name, report, error=error)
+    return Outcome(name, report)
+
+
+def _keep(outcome: Outcome, artifact: Artifact, folder: Path, suffix: str) -> Outcome:
+    if outcome.report is None:
+        return outcome
+    device = re.sub(r"[^A-Za-z0-9._-]+", "-", outcome.device)
+    path = folder / f"{artifact.name}-bench-{device}{suffix}.json"
+    text = json.dumps(outcome.report.to_json(), indent=1, allow_nan=False) + "\n"
+    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return Outcome(outcome.device, outcome.report, path, outcome.error)
+
+
+def _check_folder(folder: Path) -> None:
+    """Find out before a long run whether reports can be kept."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write reports into {folder}: {error.strerror or error}") from error

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``NAME-android.zip`` and ``NAME-host.zip``: harnesses, nets, manifest, golden vectors and a run script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib import resources
+from pathlib import Path
+
+from mdeploy.artifact import Artifact
+from mdeploy.errors import UnavailableError, UsageError
+from mdeploy.package.archive import Entry, write_zip
+from mdeploy.package.cross import ANDROID_ABIS, HARNESS, harness, host_abi
+from mdeploy.package.layout import HARNESS_ARGUMENTS, payload
+
+__all__ = ["TARGETS", "build_zip"]
+
+TARGETS = ("android", "host")
+"""What can be built here."""
+
+_STORED_SUFFIXES = {".pb", ".npy"}
+
+_README = """\
+{name}: a Caffe2 net pair with mdeploy's measuring harness
+{rule}
+
+init_net.pb, predict_net.pb   the nets
+manifest.json                 what they are: inputs, outputs, labels, SHA-256 of every file
+golden/                       inputs, and what PyTorch answered: the harness checks them before it measures
+ABI/mdeploy-harness           the harness ({abis}): static, needs nothing on the device
+run.sh                        runs it {where} and leaves the report in report.json
+
+    unzip {file} -d {name}
+    cd {name}
+    ./run.sh --threads 1
+
+Or by hand: {by_hand}
+./mdeploy-harness {arguments} --report report.json
+
+Exit codes: 0 done; 1 parity failed; 2 usage; 3 input missing, corrupt or refused; 4 unsupported operator;
+5 something needed is missing; 70 internal error; 130 interrupted.
+"""
+
+
+def build_zip(
+    artifact: Artifact, target: str, folder: Path, tell: Callable[[str], None] = lambda _message: None
+) -> Path:
+    """Write ``folder/NAME-TARGET.zip`` and return it. ``target`` is ``android`` or ``host``.
+
+    The same artifact and harnesses give the same bytes.
+
+    Raises:
+        UsageError: there is no such target.
+        UnavailableError: it cannot be built in this version, or a harness is missing.
+        InputError: the place cannot be written.
+    """
+    if target == "ios":
+        raise UnavailableError("--target ios: this version of mdeploy makes no iOS package; android and host are there")
+    if target not in TARGETS:
+        raise UsageError(f"--target {target}: must be {' or '.join(TARGETS)}")
+    path = folder / f"{artifact.name}-{target}.zip"
+    harnesses = {abi: harness(abi, tell) for abi in ANDROID_ABIS} if target == "android" else _host(tell)
+    entries = [Entry(f"{abi}/{HARNESS}", executable, executable=True) for abi, executable in harnesses.items()]
+    for name, source in payload(artifact).items():
+        entries.append(Entry(name, source, stored=source.suffix in _STORED_SUFFIXES))
+    entries.append(Entry("run.sh", _script(target, next(iter(harnesses))).encode(), executable=True))
+    entries.append(Entry("README.md", _readme(artifact.name, target, path.name, list(harnesses)).encode()))
+    tell(f"writing {path}")
+    write_zip(path, entries)
+    return path
+
+
+def _host(tell: Callable[[str], None]) -> dict[str, Path]:
+    return {host_abi(): harness("host", tell)}
+
+
+def _script(target: str, abi: str) -> str:
+    text = (resources.files("mdeploy") / "package" / f"run_{target}.sh").read_text(encoding="utf-8")
+    return text.replace("@ARGUMENTS@", " ".join(HARNESS_ARGUMENTS)).replace("@ABI@", abi)
+
+
+def _readme(name: str, target: str, file: str, abis: list[str]) -> str:
+    android = target == "android"
+    return _README.format(
+        name=name,
+        rule="=" * len(f"{name}: a Caffe2 net pair with mdeploy's measuring harness"),
+        abis=", ".join(abis),
+        where="on the Android device that adb sees" if android else "on this machine",
+        file=file,
+        by_hand="push the files and one ABI's harness to /data/local/tmp/x, then in an `adb shell` there"
+        if android
+        else f"with {abis[0]}/mdeploy-harness",
+        arguments=" ".join(HARNESS_ARGUMENTS),
+    )

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,8 +17,6 @@ from mdeploy.caffe2.net import ArgValue, NetBuilder
 __all__ = ["NodeContext", "Unsupported"]
 
 Array = npt.NDArray[Any]
-
-_INT64_MAX = 2**63 - 1
 
 
 class Unsupported(Exception):  # noqa: N818 - a finding about the model, collected and shown with all others
@@ -100,6 +99,10 @@ class NodeContext:
         """Numpy name of the type of input ``index``."""
         return dtype_of(self.value(index))
 
+    def output_dtype(self, index: int = 0) -> str:
+        """Numpy name of the type of output ``index``."""
+        return dtype_of(self.node.outputs[index])
+
     # -- attributes --------------------------------------------------------------------------------------------------
     def attribute(self, name: str, default: Any = None) -> Any:
         """Value of an attribute as a plain Python value."""
@@ -142,9 +145,35 @@ class NodeContext:
         """Add a constant."""
         return self.net.weight(np.asarray(array), f"{self.output()}_{hint}")
 
-    def scalar(self, value: float) -> str:
-        """A constant of shape [1] that broadcasts against anything."""
-        return self.net.weight(np.full((1,), value, np.float32), "constant")
+    def finish(self, blob: str) -> None:
+        """Let ``blob``, which nothing else reads, be the node's output: its operator is renamed, or copied."""
+        operators = self.net.operators
+        if operators and operators[-1].outputs[:1] == (blob,):
+            last = operators.pop()
+            operators.append(replace(last, outputs=(self.output(), *last.outputs[1:])))
+        else:
+            self.add("Copy", [blob])
+
+    def operand(self, index: int) -> str:
+        """Input of an operator that broadcasts.
+
+        A constant without dimensions gets one where the result has some: it broadcasts the same, and every reader
+        has seen it.
+        """
+        array = self.constant(index)
+        if array is None or array.ndim or not self.output_shape():
+            return self.blob(index)
+        return self.weight(array.reshape(1), "constant")
+
+    def expanded(self, index: int) -> str:
+        """Input broadcast to the shape of the output, for operators that do not broadcast by themselves."""
+        shape = self.output_shape()
+        if self.shape(index) == shape:
+            return self.blob(index)
+        array = self.constant(index)
+        if array is not None:
+            return self.weight(np.broadcast_to(array, shape), "expanded")
+        return self.then("Expand", [self.blob(index), self.weight(np.array(shape, np.int64), "shape")])
 
     # -- refusing ----------------------------------------------------------------------------------------------------
     def require(self, condition: bool, reason: str, remedy: str) -> None:

@@ -4,24 +4,125 @@
 
 from __future__ import annotations
 
+from mdeploy.caffe2.net import Args
 from mdeploy.caffe2.node import NodeContext
 from mdeploy.caffe2.registry import converts
 
 __all__: list[str] = []
 
-_SAME = {"Relu": "Relu", "Sigmoid": "Sigmoid", "Tanh": "Tanh", "Softplus": "Softplus", "Softsign": "Softsign"}
 
-
-@converts(*_SAME, to="the operator of the same name")
+@converts("Relu", "Sigmoid", "Tanh", "Softsign", "Erf", to="the operator of the same name")
 def same_name(context: NodeContext) -> None:
     """The definitions agree."""
-    context.add(_SAME[context.node.op_type], [context.blob()])
+    context.add(context.node.op_type, [context.blob()])
 
 
-@converts("Identity", "Dropout", to="Copy", limits="Dropout in inference form, without its mask output")
+@converts("LeakyRelu", "Elu", "ThresholdedRelu", to="the operator of the same name")
+def with_alpha(context: NodeContext) -> None:
+    """One factor, whose default differs from operator to operator."""
+    default = 0.01 if context.node.op_type == "LeakyRelu" else 1.0
+    context.add(context.node.op_type, [context.blob()], alpha=float(context.attribute("alpha", default)))
+
+
+@converts("Selu", to="Selu")
+def selu(context: NodeContext) -> None:
+    """ONNX's gamma is Caffe2's scale."""
+    alpha = float(context.attribute("alpha", 1.67326319217681884765625))
+    gamma = float(context.attribute("gamma", 1.05070102214813232421875))
+    context.add("Selu", [context.blob()], alpha=alpha, scale=gamma)
+
+
+@converts("Celu", since=12, to="Scale, Elu, Scale")
+def celu(context: NodeContext) -> None:
+    """alpha * Elu(x / alpha)."""
+    alpha = float(context.attribute("alpha", 1.0))
+    inner = context.then("Scale", [context.blob()], scale=1.0 / alpha)
+    context.add("Scale", [context.then("Elu", [inner], alpha=1.0)], scale=alpha)
+
+
+@converts("PRelu", since=7, to="PRelu; Relu, Negative, Mul, Sub for slopes that are not one per channel")
+def prelu(context: NodeContext) -> None:
+    """Caffe2 takes one slope, or one per channel."""
+    shape, slope = context.shape(0), context.constant(1)
+    if slope is not None and slope.size == 1:
+        context.add("PRelu", [context.blob(), context.weight(slope.reshape(1), "slope")])
+        return
+    per_channel = len(shape) > 1 and (1,) * (len(shape) - 1 - slope.ndim) + slope.shape if slope is not None else None
+    if slope is not None and per_channel == (shape[1], *(1,) * (len(shape) - 2)):
+        context.add("PRelu", [context.blob(), context.weight(slope.reshape(-1), "slope")])
+        return
+    negative = context.then("Relu", [context.then("Negative", [context.blob()])])
+    context.add("Sub", [context.then("Relu", [context.blob()]), context.then("Mul", [negative, context.operand(1)])])
+
+
+@converts("Softplus", to="Relu(x) + Softplus(-|x|)")
+def softplus(context: NodeContext) -> None:
+    """Caffe2's Softplus is log(1 + exp(x)) as it stands, which is infinite from 89 on."""
+    small = context.then("Softplus", [context.then("Negative", [context.then("Abs", [context.blob()])])])
+    context.add("Add", [context.then("Relu", [context.blob()]), small])
+
+
+@converts("HardSigmoid", since=6, to="HardSigmoid")
+def hard_sigmoid(context: NodeContext) -> None:
+    """PyTorch's has alpha = 1/6, which exporters write as the attribute."""
+    alpha, beta = float(context.attribute("alpha", 0.2)), float(context.attribute("beta", 0.5))
+    context.add("HardSigmoid", [context.blob()], alpha=alpha, beta=beta)
+
+
+@converts("HardSwish", since=14, to="HardSigmoid, Mul")
+def hard_swish(context: NodeContext) -> None:
+    """x * HardSigmoid(x) with alpha = 1/6."""
+    context.add("Mul", [context.blob(), context.then("HardSigmoid", [context.blob()], alpha=1.0 / 6.0, beta=0.5)])
+
+
+@converts("Swish", since=24, to="Swish; Scale, Sigmoid, Mul with another alpha")
+def swish(context: NodeContext) -> None:
+    """x * Sigmoid(alpha * x)."""
+    alpha = float(context.attribute("alpha", 1.0))
+    if alpha == 1.0:
+        context.add("Swish", [context.blob()])
+        return
+    gate = context.then("Sigmoid", [context.then("Scale", [context.blob()], scale=alpha)])
+    context.add("Mul", [context.blob(), gate])
+
+
+@converts("Mish", since=18, to="Softplus, Tanh, Mul")
+def mish(context: NodeContext) -> None:
+    """x * Tanh(Softplus(x)); that Caffe2's Softplus overflows does not matter, for Tanh is 1 long before."""
+    context.add("Mul", [context.blob(), context.then("Tanh", [context.then("Softplus", [context.blob()])])])
+
+
+@converts("Gelu", since=20, to="Gelu")
+def gelu(context: NodeContext) -> None:
+    """Exact by the error function, or the tanh approximation."""
+    context.add("Gelu", [context.blob()], fast_gelu=int(context.attribute("approximate", "none") == "tanh"))
+
+
+@converts("Clip", to="Clip", limits="constant bounds")
+def clip(context: NodeContext) -> None:
+    """Bounds are attributes before opset 11, inputs after; Caffe2 takes arguments only."""
+    args: Args = {}
+    for index, name in ((1, "min"), (2, "max")):
+        if context.has_input(index):
+            args[name] = float(context.need_constant(index, f"the bound {name}").reshape(()))
+        elif context.attribute(name) is not None:
+            args[name] = float(context.attribute(name))
+    context.add("Clip", [context.blob()], **args)
+
+
+@converts(
+    "Dropout",
+    "Identity",
+    to="Copy",
+    limits="Dropout in inference form, without its mask output",
+    dtypes=("float32", "int32", "int64", "uint8", "bool"),
+)
 def identity(context: NodeContext) -> None:
     """Dropout of a trained net passes its input on."""
     context.require(not context.uses_output(1), "the dropout mask is read", "export the model in eval mode")
+    if context.node.op_type == "Dropout" and context.has_input(2):
+        training = context.need_constant(2, "training_mode")
+        context.require(not training.any(), "training_mode is on", "export the model in eval mode")
     context.add("Copy", [context.blob()])
 
 

@@ -11,17 +11,13 @@ from mdeploy.caffe2.registry import converts
 
 __all__: list[str] = []
 
-_UNARY = {
-    "Abs": "Abs",
-    "Exp": "Exp",
-    "Log": "Log",
-    "Neg": "Negative",
-    "Reciprocal": "Reciprocal",
-    "Sqrt": "Sqrt",
-}
+_UNARY = {"Neg": "Negative", **{name: name for name in ("Abs", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil")}}
+_UNARY.update({"Sign": "Sign", "Sin": "Sin", "Cos": "Cos"})
+
+_COMPARISONS = {"Equal": "EQ", "Greater": "GT", "GreaterOrEqual": "GE", "Less": "LT", "LessOrEqual": "LE"}
 
 
-@converts(*_UNARY, to="Abs, Exp, Log, Negative, Reciprocal, Sqrt")
+@converts(*_UNARY, since=6, to="the operator of the same name; Neg is Negative")
 def unary(context: NodeContext) -> None:
     """One operator for one."""
     context.add(_UNARY[context.node.op_type], [context.blob()])
@@ -30,26 +26,64 @@ def unary(context: NodeContext) -> None:
 @converts("Add", "Sub", "Mul", "Div", since=7, to="Add, Sub, Mul, Div with numpy broadcasting")
 def binary(context: NodeContext) -> None:
     """Caffe2's default broadcasting is ONNX's since opset 7."""
-    context.add(context.node.op_type, [_operand(context, 0), _operand(context, 1)])
+    context.add(context.node.op_type, [context.operand(0), context.operand(1)])
+
+
+@converts("Pow", since=7, to="Pow with the exponent as an argument where it is one constant number")
+def power(context: NodeContext) -> None:
+    """A tensor of exponents must have the shape of the base."""
+    exponent = context.constant(1)
+    if exponent is not None and exponent.size == 1 and exponent.ndim <= len(context.shape(0)):
+        context.add("Pow", [context.blob()], exponent=float(exponent.reshape(())))
+        return
+    context.add("Pow", [context.expanded(0), context.expanded(1)])
 
 
 @converts("Sum", since=8, to="Sum; where shapes differ a chain of Add")
 def sum_of(context: NodeContext) -> None:
     """Caffe2's Sum does not broadcast."""
-    blobs = [_operand(context, index) for index in range(len(context.node.inputs))]
-    if _same_shapes(context):
+    blobs = [context.operand(index) for index in range(len(context.node.inputs))]
+    if len({context.shape(index) for index in range(len(blobs))}) == 1:
         context.add("Sum", blobs)
         return
     head = reduce(lambda left, right: context.then("Add", [left, right]), blobs[:-1])
     context.add("Add", [head, blobs[-1]])
 
 
-def _operand(context: NodeContext, index: int) -> str:
-    """A scalar constant gets one dimension: it broadcasts the same and every reader has seen it."""
-    array = context.constant(index)
-    return context.blob(index) if array is None or array.ndim else context.weight(array.reshape(1), "constant")
+@converts("Max", "Min", "Mean", since=8, to="Max, Min, Mean, with Expand before them where shapes differ")
+def extremes(context: NodeContext) -> None:
+    """Caffe2's do not broadcast: on shapes that differ they read past the end."""
+    blobs = [context.expanded(index) for index in range(len(context.node.inputs))]
+    context.add(context.node.op_type, blobs)
 
 
-def _same_shapes(context: NodeContext) -> bool:
-    shapes = {context.shape(index) for index in range(len(context.node.inputs))}
-    return len(shapes) == 1
+@converts(*_COMPARISONS, since=7, to="EQ, GT, GE, LT, LE", dtypes=("float32", "bool"))
+def comparison(context: NodeContext) -> None:
+    """Of numbers, to truth values."""
+    context.require(context.dtype(0) == "float32", f"compares {context.dtype(0)}", "compare float32")
+    context.add(_COMPARISONS[context.node.op_type], [context.operand(0), context.operand(1)])
+
+
+@converts("And", "Or", "Xor", since=7, to="And, Or, Xor", dtypes=("bool",))
+def logic(context: NodeContext) -> None:
+    """Of truth values."""
+    context.add(context.node.op_type, [context.operand(0), context.operand(1)])
+
+
+@converts("Not", to="Not", dtypes=("bool",))
+def negation(context: NodeContext) -> None:
+    """Of truth values."""
+    context.add("Not", [context.blob()])
+
+
+@converts("Where", since=9, to="Where, with Expand before it where shapes differ", dtypes=("float32", "bool"))
+def where(context: NodeContext) -> None:
+    """Choose element by element. Caffe2's does not broadcast."""
+    context.require(context.dtype(1) == "float32", f"chooses between {context.dtype(1)}", "use float32")
+    # Expand does not take truth values, so a condition that is not constant has to have the full shape.
+    context.require(
+        context.constant(0) is not None or context.shape(0) == context.output_shape(),
+        f"a condition of shape {list(context.shape(0))} for {list(context.output_shape())}",
+        "expand the condition in the model",
+    )
+    context.add("Where", [context.expanded(0), context.expanded(1), context.expanded(2)])

@@ -58,6 +58,7 @@ def conv_transpose(context: NodeContext) -> None:
     """``output_shape`` and ``auto_pad`` are worked out into pads and adjs."""
     context.require_rank(4)
     kernels = _kernels(context)
+    context.require(len(kernels) == 2, f"a kernel of shape {list(context.shape(1))}", "repair the ONNX file")
     strides = context.ints("strides") or [1, 1]
     dilations = context.ints("dilations") or [1, 1]
     spans = [dilation * (kernel - 1) + 1 for kernel, dilation in zip(kernels, dilations, strict=True)]

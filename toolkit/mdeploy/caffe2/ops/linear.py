@@ -70,10 +70,16 @@ def mat_mul(context: NodeContext) -> None:
         bias = context.weight(np.zeros(array.shape[1], np.float32), "bias")
         context.add("FC", [context.blob(0), weight, bias], axis=len(a) - 1)
         return
-    context.require(
-        len(a) >= 2 and len(b) >= 2, f"a product of shapes {list(a)} and {list(b)}", "use matrices, not vectors"
-    )
     if len(a) == len(b) == 2:
         context.add("MatMul", [context.blob(0), context.blob(1)])
         return
-    context.add("BatchMatMul", [context.blob(0), context.blob(1)], broadcast=1)
+    left, right = context.blob(0), context.blob(1)
+    if len(a) == 1:  # a vector is a row on the left and a column on the right
+        left = context.reshape(left, [1, a[0]])
+    if len(b) == 1:
+        right = context.reshape(right, [b[0], 1])
+    product = context.then("BatchMatMul", [left, right], broadcast=1)
+    if len(a) == 1 or len(b) == 1:
+        context.reshape(product, context.output_shape(), context.output())
+    else:
+        context.finish(product)

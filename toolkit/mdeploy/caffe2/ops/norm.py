@@ -4,6 +4,10 @@
 
 from __future__ import annotations
 
+from math import prod
+
+import numpy as np
+
 from mdeploy.caffe2.net import Args
 from mdeploy.caffe2.node import NodeContext
 from mdeploy.caffe2.registry import converts
@@ -15,7 +19,7 @@ __all__: list[str] = []
     "BatchNormalization",
     since=7,
     to="SpatialBN with is_test=1",
-    limits="inference form only, on 2 to 4 dimensions",
+    limits="inference form only",
 )
 def batch_normalization(context: NodeContext) -> None:
     """Scale, bias, mean and variance of the training stay as they are; the runtime folds them."""
@@ -33,7 +37,83 @@ def batch_normalization(context: NodeContext) -> None:
     if len(shape) == 4:
         context.add("SpatialBN", [context.blob(), *parameters], **args)
         return
-    context.require(2 <= len(shape) <= 4, f"input of shape {list(shape)}", "use BatchNorm1d or BatchNorm2d")
-    square = context.reshape(context.blob(), [*shape, *(1,) * (4 - len(shape))])
-    result = context.then("SpatialBN", [square, *parameters], **args)
-    context.reshape(result, shape, context.output())
+    context.require(len(shape) >= 2, f"input of shape {list(shape)}", "use BatchNorm1d or BatchNorm2d")
+    square = context.reshape(context.blob(), [*shape[:2], prod(shape[2:]), 1])
+    context.reshape(context.then("SpatialBN", [square, *parameters], **args), shape, context.output())
+
+
+@converts("InstanceNormalization", since=6, to="InstanceNorm")
+def instance_normalization(context: NodeContext) -> None:
+    """Each channel of each picture by itself."""
+    shape = context.shape()
+    inputs = [context.blob(1), context.blob(2)]
+    args: Args = {"epsilon": float(context.attribute("epsilon", 1e-5)), "order": "NCHW"}
+    if len(shape) == 4:
+        context.add("InstanceNorm", [context.blob(), *inputs], **args)
+        return
+    square = context.reshape(context.blob(), [*shape[:2], prod(shape[2:]), 1])
+    context.reshape(context.then("InstanceNorm", [square, *inputs], **args), shape, context.output())
+
+
+@converts(
+    "LayerNormalization", since=17, to="LayerNorm, then Mul and Add", limits="without the mean and InvStdDev outputs"
+)
+def layer_normalization(context: NodeContext) -> None:
+    """Everything from ``axis`` on together. Caffe2's LayerNorm has three outputs."""
+    context.require(
+        not context.uses_output(1) and not context.uses_output(2), "mean or InvStdDev is read", "use the first output"
+    )
+    blob = context.temporary("normalised")
+    outputs = [blob, context.temporary("mean"), context.temporary("std")]
+    args: Args = {"axis": context.axis(-1), "epsilon": float(context.attribute("epsilon", 1e-5))}
+    context.net.add("LayerNorm", [context.blob()], outputs, **args)
+    scaled = context.then("Mul", [blob, context.operand(1)])
+    if context.has_input(2):
+        context.add("Add", [scaled, context.operand(2)])
+    else:
+        context.add("Copy", [scaled])
+
+
+@converts("GroupNormalization", since=18, to="GroupNorm", limits="constant scale and bias before opset 21")
+def group_normalization(context: NodeContext) -> None:
+    """Scale and bias are one per group before opset 21, one per channel since; Caffe2's are one per channel."""
+    shape = context.shape()
+    groups = int(context.attribute("num_groups"))
+    parameters = []
+    for index, name in ((1, "scale"), (2, "bias")):
+        if context.shape(index) == (shape[1],):
+            parameters.append(context.blob(index))
+        else:
+            array = context.need_constant(index, name)
+            parameters.append(context.weight(np.repeat(array, shape[1] // groups), name))
+    args: Args = {"group": groups, "epsilon": float(context.attribute("epsilon", 1e-5)), "order": "NCHW", "is_test": 1}
+    if len(shape) == 4:
+        context.add("GroupNorm", [context.blob(), *parameters], **args)
+        return
+    square = context.reshape(context.blob(), [*shape[:2], prod(shape[2:]), 1])
+    context.reshape(context.then("GroupNorm", [square, *parameters], **args), shape, context.output())
+
+
+@converts("LRN", to="LRN", limits="four dimensions; odd size")
+def lrn(context: NodeContext) -> None:
+    """Across channels. Caffe2 reads garbage for an even size and says nothing."""
+    context.require_rank(4)
+    size = int(context.attribute("size"))
+    context.require(size % 2 == 1, f"an even size of {size}, which Caffe2 computes wrongly", "use an odd size")
+    context.add(
+        "LRN",
+        [context.blob()],
+        size=size,
+        alpha=float(context.attribute("alpha", 1e-4)),
+        beta=float(context.attribute("beta", 0.75)),
+        bias=float(context.attribute("bias", 1.0)),
+        order="NCHW",
+    )
+
+
+@converts("LpNormalization", to="ReduceL1 or ReduceL2, then Div")
+def lp_normalization(context: NodeContext) -> None:
+    """Vectors along one axis to length 1."""
+    kind = {1: "ReduceL1", 2: "ReduceL2"}[int(context.attribute("p", 2))]
+    length = context.then(kind, [context.blob()], axes=[context.axis(-1)], keepdims=1)
+    context.add("Div", [context.blob(), length])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from mdeploy.onnx.passes.expand_functions import expand_functions
 from mdeploy.onnx.passes.fold_constants import fold_constants
 from mdeploy.onnx.passes.global_pool import global_pool
 from mdeploy.onnx.passes.log_softmax import decompose_log_softmax
@@ -36,6 +37,7 @@ class GraphPass:
 
 
 PIPELINE: tuple[GraphPass, ...] = (
+    GraphPass("expand-functions", expand_functions),
     GraphPass("simplify", simplify),
     GraphPass("fold-constants", fold_constants),
     GraphPass("remove-no-ops", remove_no_ops),

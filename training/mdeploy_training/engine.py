@@ -51,6 +51,17 @@ class EpochResult:
     images_per_second: float
 
 
+@dataclass(frozen=True)
+class Trained:
+    """The training half of an epoch's result."""
+
+    loss: float
+    accuracy: float
+    lr: float
+    seconds: float
+    pictures: int
+
+
 @dataclass
 class Progress:
     """How far a run has come, and the sums over the epoch so far."""
@@ -110,27 +121,29 @@ class Engine:
             yield self._epoch(train, test, advance)
 
     def _epoch(self, train: Source, test: Source, advance: Callable[[int], None]) -> EpochResult:
+        trained = self.train_epoch(train, advance)
+        test_loss, test_accuracy = evaluate(self.best_model, test, self.normalization, self.world)
+        return EpochResult(
+            epoch=self.progress.epoch,
+            train_loss=trained.loss,
+            train_accuracy=trained.accuracy,
+            test_loss=test_loss,
+            test_accuracy=test_accuracy,
+            lr=trained.lr,
+            seconds=trained.seconds,
+            images_per_second=trained.pictures / trained.seconds,
+        )
+
+    def train_epoch(self, train: Source, advance: Callable[[int], None]) -> Trained:
+        """Train to the end of the present epoch. Raises as ``run`` does."""
         progress, steps = self.progress, steps_per_epoch(train, self.recipe)
         if not steps:
             raise UsageError(f"{len(train)} training pictures do not fill one batch of {self.recipe.batch}")
         self._train_mode()
-        # Every micro-batch of every process is a part of the step's batch.
-        parts = self.world.size * self.recipe.accumulate
-        streams = [
-            training_batches(
-                train,
-                self.recipe,
-                progress.epoch,
-                first_step=progress.step,
-                parts=parts,
-                part=self.world.rank * self.recipe.accumulate + index,
-            )
-            for index in range(self.recipe.accumulate)
-        ]
         sums = torch.tensor([progress.loss, progress.correct], dtype=torch.float64, device=self.world.device)
         start = time.perf_counter() - progress.seconds
         lr = 0.0
-        for batches in zip(*streams, strict=True):
+        for batches in self._batches(train):
             lr = learning_rate(self.recipe, progress.epoch + (progress.step + 0.5) / steps)
             sums += self._step(batches, lr)
             progress.step += 1
@@ -140,19 +153,27 @@ class Engine:
                 progress.loss, progress.correct = self.world.total(sums).tolist()
                 progress.seconds = time.perf_counter() - start
                 raise Stopped
-        seconds = time.perf_counter() - start
-        loss, correct = (self.world.total(sums) / (steps * self.recipe.batch)).tolist()
-        test_loss, test_accuracy = evaluate(self.best_model, test, self.normalization, self.world)
+        pictures = steps * self.recipe.batch
+        loss, correct = (self.world.total(sums) / pictures).tolist()
         self.progress = Progress(progress.epoch + 1)
-        return EpochResult(
-            epoch=self.progress.epoch,
-            train_loss=loss,
-            train_accuracy=correct,
-            test_loss=test_loss,
-            test_accuracy=test_accuracy,
-            lr=lr,
-            seconds=seconds,
-            images_per_second=steps * self.recipe.batch / seconds,
+        return Trained(loss, correct, lr, time.perf_counter() - start, pictures)
+
+    def _batches(self, train: Source) -> Iterator[tuple[Batch, ...]]:
+        """Yield this process's share of each step from the present one on, cut into its micro-batches."""
+        count = self.recipe.accumulate
+        return zip(
+            *(
+                training_batches(
+                    train,
+                    self.recipe,
+                    self.progress.epoch,
+                    first_step=self.progress.step,
+                    parts=self.world.size * count,
+                    part=self.world.rank * count + index,
+                )
+                for index in range(count)
+            ),
+            strict=True,
         )
 
     def _step(self, batches: tuple[Batch, ...], lr: float) -> Tensor:

@@ -36,7 +36,7 @@ from mdeploy_training.recipe import Recipe
 from mdeploy_training.signals import stop_on_signal
 from mdeploy_training.state import load_state, save_state, setting_of, state_path
 
-__all__ = ["DataChoice", "TrainingJob", "run_job"]
+__all__ = ["DataChoice", "TrainingJob", "device_name", "run_job"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,14 +177,15 @@ def _about(job: TrainingJob, arguments: Mapping[str, Any], world: World, engine:
         "data": Path(job.data.name).name,
         "transferred": job.start is not None,
         "batch": job.recipe.batch,
-        "device": _device_name(device),
+        "device": device_name(device),
         "processes": world.size,
         "threads": torch.get_num_threads() if device.type == "cpu" else None,
         "precision": "float32" if engine.autocast is None else str(engine.autocast).removeprefix("torch."),
     }
 
 
-def _device_name(device: torch.device) -> str:
+def device_name(device: torch.device) -> str:
+    """Return what the device calls itself."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     if device.type == "cpu":

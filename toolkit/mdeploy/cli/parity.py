@@ -20,6 +20,10 @@ __all__ = ["command"]
 @options.backends_option
 @options.source_option
 @options.threads_option
+@click.option("--layers", is_flag=True, help="Compare every intermediate tensor too, worst first.")
+@click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of --layers.")
+@click.option("--bisect", is_flag=True, help="Cut out the smallest part of the net that fails by itself.")
+@click.option("--part", type=options.PATH, help="Where --bisect writes that part. Default: ./NAME-part.")
 @options.json_option
 def command(
     artifact: Path,
@@ -28,28 +32,46 @@ def command(
     backends: tuple[str, ...] | None,
     source: Path | None,
     threads: int,
+    layers: bool,
+    top: int,
+    bisect: bool,
+    part: Path | None,
     as_json: bool,
 ) -> int:
     """Compare every runtime with what PyTorch computed.
 
     ARTIFACT is the directory that convert wrote (default: mdeploy-out). Its golden cases run on every installed
-    runtime; each output must be within the tolerance of the recorded one. Exit code 1 when one is not.
+    runtime; each output must be within the tolerance of the recorded one. Exit code 1 when one is not. --layers looks
+    inside the nets, --bisect saves the wrong part as an artifact of its own.
 
     \b
     mdeploy parity --tol 1e-5
     mdeploy parity my-artifact --backends mdeploy,caffe2 --json
+    mdeploy parity --layers --bisect --backends mdeploy
     """
     from mdeploy.artifact import Artifact
     from mdeploy.backends import PrepareOptions
     from mdeploy.cli.output import print_json, stdout_console
+    from mdeploy.parity.inspection import inspect_layers
     from mdeploy.parity.run import run_parity
-    from mdeploy.parity.table import print_report
+    from mdeploy.parity.table import print_inspection, print_report
     from mdeploy.parity.tolerance import Tolerance
     from mdeploy.progress import status
 
+    rule, prepare = Tolerance(tol, rtol), PrepareOptions(threads, source)
     with status("parity") as tell:
         opened = Artifact.open(artifact)
-        report = run_parity(opened, Tolerance(tol, rtol), backends, PrepareOptions(threads, source), tell)
+        if layers or bisect:
+            place = part or Path(f"{opened.name}-part")
+            inspection = inspect_layers(opened, rule, backends, prepare, place if bisect else None, tell)
+        else:
+            report = run_parity(opened, rule, backends, prepare, tell)
+    if layers or bisect:
+        if as_json:
+            print_json(inspection.to_json())
+        else:
+            print_inspection(inspection, stdout_console(), top)
+        return inspection.exit_code
     if as_json:
         print_json(report.to_json())
     else:

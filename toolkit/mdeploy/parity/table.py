@@ -8,9 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mdeploy.parity.inspection import Inspection
+from mdeploy.parity.layers import LayersReport
 from mdeploy.parity.run import BackendResult, OutputResult, ParityReport
 
-__all__ = ["print_report"]
+__all__ = ["print_inspection", "print_report"]
 
 _VERDICTS = {"passed": "[green]pass[/]", "failed": "[bold red]FAIL[/]", "missing": "-", "error": "[bold red]ERROR[/]"}
 
@@ -75,3 +77,52 @@ def _line(backend: BackendResult) -> str:
     remedy = f" (install: {backend.install})" if backend.install else ""
     mark = "[bold red]could not run[/]" if backend.status == "error" else "[dim]not run[/]"
     return f"{escape(backend.title)}: {mark}: {escape(backend.reason + remedy)}"
+
+
+def print_inspection(inspection: Inspection, console: Console, limit: int) -> None:
+    """Print the ``limit`` worst tensors of each backend, the first one past the tolerance, and the part cut out."""
+    _print_layers(inspection.layers, console, limit)
+    if inspection.culprit is not None:
+        console.print(f"[bold red]{escape(inspection.culprit.describe())}[/]", highlight=False)
+        console.print(f"saved as an artifact of its own: {escape(str(inspection.part))}", highlight=False)
+    elif inspection.bisected:
+        console.print("nothing to cut out", highlight=False)
+
+
+def _print_layers(report: LayersReport, console: Console, limit: int) -> None:
+    for backend in report.backends:
+        if backend.reason:
+            console.print(
+                f"{escape(backend.title)}: [bold red]could not run[/]: {escape(backend.reason)}", highlight=False
+            )
+            continue
+        title = f"{backend.title}: {len(backend.layers)} tensors against {report.reference}, worst first"
+        table = Table(title=escape(title), title_justify="left")
+        table.add_column("#", justify="right", no_wrap=True)
+        table.add_column("Blob")
+        for heading in ("Operator", "of ONNX", "Case"):
+            table.add_column(heading, no_wrap=True)
+        for heading in ("max abs", "1-cosine", "worst at", "needs tol"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("", no_wrap=True)
+        for layer in backend.worst_first[:limit]:
+            result = layer.comparison
+            table.add_row(
+                str(layer.index),
+                escape(layer.blob),
+                layer.operator,
+                layer.onnx_operator,
+                escape(layer.case),
+                _figure(result.max_abs),
+                "-" if result.cosine is None else f"{max(0.0, 1 - result.cosine):.1e}",
+                "-" if result.worst_index is None else ",".join(map(str, result.worst_index)),
+                _figure(layer.required) if layer.required < float("inf") else "none",
+                _VERDICTS["passed" if layer.passed else "failed"],
+            )
+        console.print(table)
+        first = backend.first_beyond
+        if first is None:
+            console.print(f"[green]every tensor is within tol {report.tolerance.tol:g}[/]", highlight=False)
+        else:
+            where = f"{escape(first.blob)} (operator {first.index}, {first.operator})"
+            console.print(f"[bold red]the first tensor past the tolerance is {where}[/]", highlight=False)

@@ -1,0 +1,59 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Look inside the nets: every tensor, and where asked, the smallest wrong part saved for a bug report."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mdeploy.artifact import Artifact
+from mdeploy.backends import PrepareOptions
+from mdeploy.parity.bisect import Culprit, find_culprit, save_culprit
+from mdeploy.parity.layers import LayersReport, compare_layers
+from mdeploy.parity.tolerance import Tolerance
+
+__all__ = ["Inspection", "inspect_layers"]
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """All tensors; and with bisecting the smallest wrong part of the first backend that has one, and where it is."""
+
+    layers: LayersReport
+    bisected: bool = False
+    culprit: Culprit | None = None
+    part: Path | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """That of the comparison."""
+        return self.layers.exit_code
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        found = None if self.culprit is None else {**self.culprit.to_json(), "artifact": str(self.part)}
+        return {**self.layers.to_json(), "culprit": found}
+
+
+def inspect_layers(
+    artifact: Artifact,
+    tolerance: Tolerance,
+    names: Sequence[str] | None = None,
+    options: PrepareOptions | None = None,
+    part: Path | None = None,
+    tell: Callable[[str], None] = lambda _message: None,
+) -> Inspection:
+    """Compare every tensor; with ``part``, cut the smallest wrong sub-network out and write it there."""
+    report = compare_layers(artifact, tolerance, names, options, tell)
+    if part is None:
+        return Inspection(report)
+    for backend in report.backends:
+        culprit = find_culprit(artifact, backend, tolerance, options, tell)
+        if culprit is not None:
+            tell(f"writing {part}")
+            saved = save_culprit(artifact, culprit, part, options)
+            return Inspection(report, True, culprit, saved.path)
+    return Inspection(report, True)

@@ -12,7 +12,11 @@ const std::vector<Pass>& all_passes() {
   static const std::vector<Pass> passes = {
       {"constant_folding", "runs operators whose inputs are all known", fold_constants},
       {"dead_code", "takes out operators whose results nobody uses", remove_dead_code},
+      {"batch_norm", "SpatialBN goes into the weights of the Conv before it, or becomes AffineChannel", fold_batch_norm},
+      {"split_attention", "what follows a radix convolution becomes one SplitAttention", fuse_split_attention},
       {"log_softmax", "ReduceMax, Sub, Exp, ReduceSum, Log, Sub become one LogSoftmax", fuse_log_softmax},
+      {"epilogues", "Relu, Clip and the Add of a residual go into the Conv or FC before them", fuse_epilogues},
+      {"blocked_layout", "activations keep the channels of a vector register together", propagate_layout},
       {"views", "Reshape and its like, Split, Slice and Concat move no data where memory already lies right", make_views},
   };
   return passes;

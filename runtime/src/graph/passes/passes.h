@@ -12,6 +12,10 @@ namespace mdeploy {
 
 Status fold_constants(Graph& graph, LoadContext& context);
 Status remove_dead_code(Graph& graph, LoadContext& context);
+Status fuse_split_attention(Graph& graph, LoadContext& context);
+Status fold_batch_norm(Graph& graph, LoadContext& context);
+Status fuse_epilogues(Graph& graph, LoadContext& context);
+Status propagate_layout(Graph& graph, LoadContext& context);
 Status fuse_log_softmax(Graph& graph, LoadContext& context);
 Status make_views(Graph& graph, LoadContext& context);
 

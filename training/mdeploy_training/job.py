@@ -36,7 +36,7 @@ from mdeploy_training.recipe import Recipe
 from mdeploy_training.signals import stop_on_signal
 from mdeploy_training.state import load_state, save_state, setting_of, state_path
 
-__all__ = ["DataChoice", "TrainingJob", "device_name", "run_job"]
+__all__ = ["DataChoice", "LoadedData", "TrainingJob", "device_name", "load_data", "run_job"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,11 +72,27 @@ class TrainingJob:
     resume: bool = False
 
 
-def run_job(job: TrainingJob, say: Callable[[str], None]) -> float | None:
+@dataclass(frozen=True)
+class LoadedData:
+    """Pictures and how they become inputs."""
+
+    train: Source
+    test: Source
+    normalization: Normalization
+
+
+def run_job(
+    job: TrainingJob,
+    say: Callable[[str], None],
+    after_epoch: Callable[[EpochResult], None] = lambda _: None,
+    data: LoadedData | None = None,
+) -> float | None:
     """Train, and write log, state and checkpoint after every epoch.
 
     Args:
         say: takes one line per epoch, in the first process only.
+        after_epoch: called when all of an epoch is written; what it raises ends the run.
+        data: what ``load_data`` gave, where several jobs share it.
 
     Returns:
         The last test accuracy, a share of 1; None in processes other than the first.
@@ -90,20 +106,27 @@ def run_job(job: TrainingJob, say: Callable[[str], None]) -> float | None:
     torch.manual_seed(job.recipe.seed)
     world = World.join(job.device)
     try:
-        accuracy = _run(job, world, say if world.is_first else lambda _: None)
+        first_says = say if world.is_first else lambda _: None
+        accuracy = _run(job, world, first_says, after_epoch, data or load_data(job.data, world, first_says))
         return accuracy if world.is_first else None
     finally:
         world.leave()
 
 
-def _run(job: TrainingJob, world: World, say: Callable[[str], None]) -> float:
-    train, test, normalization = _read(job.data, world, say)
+def _run(
+    job: TrainingJob,
+    world: World,
+    say: Callable[[str], None],
+    after_epoch: Callable[[EpochResult], None],
+    data: LoadedData,
+) -> float:
+    train = data.train
     arguments = with_classes(job.model, job.arguments, len(train.classes))
-    spec = picture_input(*train.size, normalization)
+    spec = picture_input(*train.size, data.normalization)
     model = new_model(job.model, arguments) if job.start is None else transferred_model(job.start, arguments)
     # Checks the number of classes before the work, not after it.
     make_checkpoint(job.model, arguments, model, spec, train.classes, {})
-    engine = Engine(model, job.recipe, normalization, world, compiled=job.compiled)
+    engine = Engine(model, job.recipe, data.normalization, world, compiled=job.compiled)
     setting = setting_of(job.recipe, model=job.model, arguments=arguments, data=job.data.name, size=job.data.size)
     history: list[dict[str, Any]] = []
     if job.resume:
@@ -118,7 +141,7 @@ def _run(job: TrainingJob, world: World, say: Callable[[str], None]) -> float:
         progress_bar(f"training {job.model}", job.recipe.epochs * steps - done) as advance,
     ):
         try:
-            for result in engine.run(train, test, advance):
+            for result in engine.run(train, data.test, advance):
                 history.append({**dataclasses.asdict(result), **about, "peak_memory_bytes": _peak_memory(world.device)})
                 if world.is_first:
                     metrics = {"test_accuracy": result.test_accuracy, "epochs": result.epoch}
@@ -127,6 +150,7 @@ def _run(job: TrainingJob, world: World, say: Callable[[str], None]) -> float:
                     save_state(state_path(job.output), engine, setting, history)
                 log.write(history[-1])
                 say(_summary(result, job.recipe))
+                after_epoch(result)
         except Stopped:
             if world.is_first:
                 save_state(state_path(job.output), engine, setting, history)
@@ -136,7 +160,8 @@ def _run(job: TrainingJob, world: World, say: Callable[[str], None]) -> float:
     return float(history[-1]["test_accuracy"])
 
 
-def _read(choice: DataChoice, world: World, say: Callable[[str], None]) -> tuple[Source, Source, Normalization]:
+def load_data(choice: DataChoice, world: World, say: Callable[[str], None]) -> LoadedData:
+    """Read the pictures, and measure mean and std where none are given."""
     if (choice.mean is None) != (choice.std is None):
         raise UsageError("--mean and --std go together")
     with world.first_goes_first(), status("reading pictures"):
@@ -144,8 +169,8 @@ def _read(choice: DataChoice, world: World, say: Callable[[str], None]) -> tuple
             choice.name, root=choice.root, size=choice.size, skip_corrupt=choice.skip_corrupt, warn=say
         )
     if choice.mean is not None and choice.std is not None:
-        return train, test, Normalization(choice.mean, choice.std)
-    return train, test, Normalization.measured(train)
+        return LoadedData(train, test, Normalization(choice.mean, choice.std))
+    return LoadedData(train, test, Normalization.measured(train))
 
 
 def _resume(

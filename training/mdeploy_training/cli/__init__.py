@@ -11,7 +11,7 @@ import click
 
 from mdeploy import __version__
 from mdeploy.cli.main import debug_option, run
-from mdeploy_training.cli import benchmark, figures, init, summary, tables, train, transfer
+from mdeploy_training.cli import benchmark, figures, init, summary, sweep, tables, train, transfer
 
 __all__ = ["main", "root"]
 
@@ -31,7 +31,7 @@ def root() -> None:
     """
 
 
-for _verb in (module.command for module in (train, transfer, init, summary, figures, tables, benchmark)):
+for _verb in (module.command for module in (train, transfer, init, summary, figures, tables, benchmark, sweep)):
     _verb.params.append(debug_option())
     root.add_command(_verb)
 

@@ -21,6 +21,7 @@ __all__ = [
     "arg_option",
     "data_choice",
     "json_arguments",
+    "json_pairs",
     "model_argument",
     "output_option",
     "recipe_of",
@@ -51,9 +52,14 @@ def output_option(function: F) -> F:
     return click.option("-o", "--output", type=PATH, required=True, help="The checkpoint to write.")(function)
 
 
-def run_options(*, recipe: str) -> Callable[[F], F]:
-    """Everything about a training run but its model; ``data_choice``, ``recipe_of`` and ``run_settings`` read it."""
-    options = (
+def run_options(*, recipe: str, folder: bool = False) -> Callable[[F], F]:
+    """Everything about a training run but its model; ``data_choice``, ``recipe_of`` and ``run_settings`` read it.
+
+    Args:
+        recipe: the default.
+        folder: the verb trains many nets into a folder, instead of one into a file.
+    """
+    options = [
         click.option("--data", required=True, help="cifar10, cifar100, or a folder with train/CLASS/ and test/CLASS/."),
         click.option(
             "--data-root", type=PATH, default=Path("data"), show_default=True, help="Where torchvision keeps CIFAR."
@@ -69,11 +75,16 @@ def run_options(*, recipe: str) -> Callable[[F], F]:
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto: the fastest."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: PyTorch's choice."),
         click.option("--compile", "compiled", is_flag=True, help="Train through torch.compile."),
-        click.option("--log", type=PATH, help="One JSON line per epoch. Default: beside the checkpoint, .jsonl."),
-        click.option("--tensorboard", type=PATH, metavar="DIR", help="Write events for TensorBoard, too."),
-        click.option("--resume", is_flag=True, help="Go on from the state beside the checkpoint, if there is one."),
-        output_option,
-    )
+    ]
+    if folder:
+        options.append(click.option("-o", "--output", type=PATH, required=True, help="The folder to write."))
+    else:
+        options += [
+            click.option("--log", type=PATH, help="One JSON line per epoch. Default: beside the checkpoint, .jsonl."),
+            click.option("--tensorboard", type=PATH, metavar="DIR", help="Write events for TensorBoard, too."),
+            click.option("--resume", is_flag=True, help="Go on from the state beside the checkpoint, if there is one."),
+            output_option,
+        ]
     return lambda function: reduce(lambda wrapped, option: option(wrapped), reversed(options), function)
 
 
@@ -97,12 +108,18 @@ def recipe_of(flags: Mapping[str, Any]) -> Recipe:
 def run_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rest of the flags of ``run_options`` as arguments of a ``TrainingJob``."""
     names = ("output", "device", "threads", "compiled", "tensorboard", "resume")
-    return {**{name: flags[name] for name in names}, "log": flags["log"] or flags["output"].with_suffix(".jsonl")}
+    log = flags.get("log") or flags["output"].with_suffix(".jsonl")
+    return {**{name: flags[name] for name in names if name in flags}, "log": log}
 
 
 def json_arguments(items: Sequence[str]) -> dict[str, Any]:
+    """Split the ``K=V`` texts of ``--arg`` and read each value as JSON where it is JSON, else as text."""
+    return json_pairs(items, "--arg")
+
+
+def json_pairs(items: Sequence[str], flag: str) -> dict[str, Any]:
     """Split ``K=V`` texts and read each value as JSON where it is JSON, else as text."""
-    return {key: _json_or_text(value) for key, value in _pairs(items, "--arg").items()}
+    return {key: _json_or_text(value) for key, value in _pairs(items, flag).items()}
 
 
 def _pairs(items: Sequence[str], flag: str) -> dict[str, str]:

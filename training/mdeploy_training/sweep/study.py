@@ -1,0 +1,223 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The search itself, over Optuna: what a trial does, when it is cut short, and how a stopped sweep goes on.
+
+A trial's latency is known before it trains, since an untrained net is as fast as a trained one. A trial that some
+finished one already beats in latency, and clearly in accuracy after as many epochs, is therefore not worth finishing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import warnings
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mdeploy import checkpoint
+from mdeploy.errors import UnavailableError, UsageError
+from mdeploy_training.calibration import calibrate
+from mdeploy_training.engine import EpochResult
+from mdeploy_training.job import LoadedData, TrainingJob, run_job
+from mdeploy_training.log import read_log
+from mdeploy_training.models.registry import make_checkpoint, new_model, picture_input, with_classes
+from mdeploy_training.sweep.pareto import TrialResult
+
+if TYPE_CHECKING:
+    import optuna
+
+__all__ = ["Sweep", "results_of", "run_sweep"]
+
+_HEARTBEAT_SECONDS = 60  # a trial without one for twice this long belongs to a process that is gone
+_CLEARLY = 0.02  # of accuracy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sweep:
+    """What is searched, and how long."""
+
+    job: TrainingJob
+    """The model, data and recipe of every trial; its ``output`` is in the sweep's folder."""
+    space: Mapping[str, list[Any]]
+    """Arguments of the model, each with its choices."""
+    trials: int
+    """Finished trials after which the sweep ends, those of earlier runs and of other machines included."""
+    folder: Path
+    storage: str
+    """A database URL; machines that share it share the sweep."""
+    name: str
+    seed: int = 0
+
+
+def run_sweep(
+    sweep: Sweep, data: LoadedData, measure: Callable[[Path], float], say: Callable[[str], None]
+) -> optuna.Study:
+    """Run, or go on with, the sweep to its number of trials.
+
+    Args:
+        data: what every trial trains on.
+        measure: latency of a checkpoint in milliseconds.
+        say: takes lines of progress.
+
+    Raises:
+        KeyboardInterrupt: SIGTERM or SIGINT came; the trial's state is kept, and the sweep goes on from it.
+        UnavailableError: Optuna is not installed, or the storage cannot be reached.
+    """
+    study = _open(sweep)
+    if not sweep.space:
+        raise UsageError("a sweep needs choices: --space radix=[1,2,4]")
+    for name, choices in sweep.space.items():
+        if not isinstance(choices, list) or not choices:
+            raise UsageError(f"--space {name} takes a JSON list of choices, not {json.dumps(choices)}")
+
+    def objective(trial: optuna.Trial) -> tuple[float, float]:
+        try:
+            return _run_trial(trial, _finished(study), sweep, data, measure, say)
+        except KeyboardInterrupt:
+            # The same arguments come next when the sweep goes on, and their run resumes from its state.
+            study.enqueue_trial(trial.params)
+            raise
+
+    while True:
+        finished = len(_finished(study))
+        if finished >= sweep.trials:
+            return study
+        study.optimize(objective, n_trials=1)
+
+
+def _open(sweep: Sweep) -> optuna.Study:
+    try:
+        import optuna
+        from optuna.exceptions import ExperimentalWarning
+        from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
+        from sqlalchemy.exc import SQLAlchemyError
+    except ImportError as error:
+        raise UnavailableError("sweep needs optuna: pip install 'mdeploy[train]'") from error
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats, which have been in Optuna for years
+    try:
+        storage = RDBStorage(
+            sweep.storage,
+            heartbeat_interval=_HEARTBEAT_SECONDS,
+            heartbeat_stale_trial_callback=RetryHeartbeatStaleTrialCallback(max_retry=3),
+        )
+        return optuna.create_study(
+            study_name=sweep.name,
+            storage=storage,
+            directions=["maximize", "minimize"],
+            load_if_exists=True,
+            sampler=optuna.samplers.TPESampler(seed=sweep.seed, n_startup_trials=max(4, sweep.trials // 3)),
+        )
+    except (SQLAlchemyError, ImportError, ValueError) as error:
+        raise UnavailableError(f"{sweep.storage}: cannot open the sweep's storage: {_line(error)}") from error
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def results_of(study: optuna.Study) -> list[TrialResult]:
+    """Return the trials that were trained to the end."""
+    from optuna.trial import TrialState
+
+    return [
+        TrialResult(
+            number=trial.number,
+            arguments={name: json.loads(value) for name, value in trial.params.items()},
+            accuracy=trial.values[0],
+            latency_ms=trial.values[1],
+            parameters=trial.user_attrs["parameters"],
+        )
+        for trial in study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    ]
+
+
+def _run_trial(
+    trial: optuna.Trial,
+    finished: list[optuna.trial.FrozenTrial],
+    sweep: Sweep,
+    data: LoadedData,
+    measure: Callable[[Path], float],
+    say: Callable[[str], None],
+) -> tuple[float, float]:
+    import optuna
+
+    # Choices as JSON text: the storage takes no lists.
+    chosen = {
+        name: json.loads(trial.suggest_categorical(name, [json.dumps(choice) for choice in choices]))
+        for name, choices in sweep.space.items()
+    }
+    title = f"trial {trial.number}: " + ", ".join(f"{name} {value}" for name, value in chosen.items())
+    for earlier in finished:
+        if earlier.params == trial.params and earlier.values:
+            say(f"{title}: the same as trial {earlier.number}")
+            trial.set_user_attr("parameters", earlier.user_attrs["parameters"])
+            trial.set_user_attr("curve", earlier.user_attrs["curve"])
+            return earlier.values[0], earlier.values[1]
+    arguments = with_classes(sweep.job.model, {**sweep.job.arguments, **chosen}, len(data.train.classes))
+    output = sweep.folder / f"trial-{_digest(chosen)}.pt"
+    try:
+        model = new_model(sweep.job.model, arguments)
+    except UsageError as error:
+        say(f"{title}: impossible: {error}")
+        raise optuna.TrialPruned from error
+    trial.set_user_attr("parameters", sum(parameter.numel() for parameter in model.parameters()))
+    spec = picture_input(*data.train.size, data.normalization)
+    untrained = output.with_suffix(".untrained.pt")
+    made = make_checkpoint(sweep.job.model, arguments, calibrate(model, spec.shape), spec, None, {"epochs": 0})
+    checkpoint.save(made, untrained)
+    try:
+        before = measure(untrained)
+    finally:
+        untrained.unlink()
+    say(f"{title}: {before:.3f} ms")
+
+    log = output.with_suffix(".jsonl")
+    trial.set_user_attr("latency_ms", before)
+
+    def judge(result: EpochResult) -> None:
+        # From the log, which has the epochs before a stop, too.
+        curve = [line["test_accuracy"] for line in read_log(log)]
+        trial.set_user_attr("curve", curve)
+        rival = _beaten_by(finished, curve, before, sweep.job.recipe.epochs)
+        if rival is not None:
+            say(f"{title}: cut short after epoch {result.epoch}: trial {rival} is faster and was better")
+            raise optuna.TrialPruned
+
+    job = dataclasses.replace(sweep.job, arguments=arguments, output=output, log=log, resume=True)
+    accuracy = run_job(job, say, judge, data)
+    assert accuracy is not None
+    trial.set_user_attr("curve", [line["test_accuracy"] for line in read_log(log)])
+    latency = measure(output)
+    say(f"{title}: accuracy {accuracy:.4f}, {latency:.3f} ms")
+    return accuracy, latency
+
+
+def _beaten_by(finished: list[optuna.trial.FrozenTrial], curve: list[float], latency: float, epochs: int) -> int | None:
+    """Return the number of a trial that is faster and was clearly better after as many epochs, in time to save any."""
+    done = len(curve)
+    if done < max(1, epochs // 3) or done == epochs:
+        return None
+    for trial in finished:
+        theirs = trial.user_attrs.get("curve", [])
+        if (
+            trial.values
+            and trial.values[1] <= latency
+            and len(theirs) >= done
+            and theirs[done - 1] > curve[-1] + _CLEARLY
+        ):
+            return trial.number
+    return None
+
+
+def _digest(arguments: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()[:10]
+
+
+def _line(error: Exception) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

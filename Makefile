@@ -20,8 +20,9 @@ setup: native harnesses  ## virtual environment, packages, native builds
 $(VENV)/.installed: pyproject.toml setup.py
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mdeploy needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
-	touch $@
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'setuptools>=77' 'cmake>=3.22' ninja
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
+	touch $@ $(VENV)/.native
 
 $(VENV)/.native: $(VENV)/.installed $(NATIVE_SOURCES)
 	$(BIN)/python setup.py --quiet build_ext --inplace

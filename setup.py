@@ -31,7 +31,7 @@ class BuildNative(build_ext):
     def build_extension(self, ext: Extension) -> None:
         if sys.platform not in ("linux", "darwin"):
             raise SystemExit("mdeploy builds on Linux and macOS; on Windows use WSL")
-        build = Path(self.build_temp).resolve() / "runtime"
+        build = ROOT / "build" / "native"  # kept, so that the next build compiles what changed
         build.mkdir(parents=True, exist_ok=True)
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         configure = ["cmake", "-S", RUNTIME, "-B", build, *generator, "-DCMAKE_BUILD_TYPE=Release"]
@@ -39,13 +39,19 @@ class BuildNative(build_ext):
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL") or str(os.cpu_count() or 2)
         subprocess.run(list(map(str, configure)), check=True)
         subprocess.run(["cmake", "--build", str(build), "--parallel", jobs], check=True)
-        destination = Path(self.get_ext_fullpath(ext.name)).resolve().parent
-        destination.mkdir(parents=True, exist_ok=True)
+        for found in (build / LIBRARY, build / "harness" / HARNESS):
+            if not found.exists():
+                raise SystemExit(f"the CMake build made no {found.name}")
+            _replace(found, Path(self.build_lib) / "mdeploy" / "_native" / found.name)
+
+    def get_ext_filename(self, fullname: str) -> str:
+        return str(Path(*fullname.split(".")[:-1]) / LIBRARY)
+
+    def copy_extensions_to_source(self) -> None:
+        # What an editable install does instead of installing; setuptools would take the library alone.
         for name in (LIBRARY, HARNESS):
-            found = next((path for path in (build / name, build / "harness" / name) if path.exists()), None)
-            if found is None:
-                raise SystemExit(f"the CMake build made no {name}")
-            _replace(found, destination / name)
+            built = Path(self.build_lib) / "mdeploy" / "_native" / name
+            _replace(built, ROOT / "toolkit" / "mdeploy" / "_native" / name)
 
 
 class BuildPython(build_py):
@@ -89,6 +95,7 @@ class NativeDistribution(Distribution):
 
 def _replace(source: Path, destination: Path) -> None:
     # Renaming over a library that a running process has mapped is safe; writing into it is not.
+    destination.parent.mkdir(parents=True, exist_ok=True)
     partial = destination.with_name(destination.name + ".partial")
     shutil.copy2(source, partial)
     partial.replace(destination)

@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 import torch
 from optuna.trial import TrialState
@@ -95,30 +96,31 @@ def test_a_stopped_sweep_goes_on_with_the_same_trial(data: LoadedData, tmp_path:
     assert len(again.trials) == 7
 
 
-def test_a_trial_that_is_slower_and_clearly_worse_is_cut_short(data: LoadedData, tmp_path: Path) -> None:
-    sweep = make_sweep(tmp_path, 2, space={"widths": [[8, 16], [8, 24]]})
-    good = Recipe(**{**vars(sweep.job.recipe), "epochs": 6})
+@pytest.mark.parametrize("slower", [True, False])
+def test_a_trial_that_is_slower_and_clearly_worse_is_cut_short(data: LoadedData, tmp_path: Path, slower: bool) -> None:
+    sweep = make_sweep(tmp_path, 2)
+    study = optuna.create_study(study_name=sweep.name, storage=sweep.storage, directions=["maximize", "minimize"])
+    rival = {"widths": "[16, 32]", "radix": "2", "block": '"basic"'}
+    choices = {name: [json.dumps(choice) for choice in SPACE[name]] for name in SPACE}
+    study.add_trial(
+        optuna.trial.create_trial(
+            params=rival,
+            distributions={name: optuna.distributions.CategoricalDistribution(choices[name]) for name in SPACE},
+            values=[1.0, 1.0],
+            user_attrs={"curve": [1.0, 1.0, 1.0], "parameters": 1000},
+        )
+    )
+    study.enqueue_trial({**rival, "widths": "[8, 16]"})
     lines: list[str] = []
+    study = run_sweep(sweep, data, lambda _: 2.0 if slower else 0.5, lines.append)
+    assert study.trials[1].state == (TrialState.PRUNED if slower else TrialState.COMPLETE)
+    assert any("cut short after epoch 1: trial 0" in line for line in lines) == slower
 
-    def widest_first_is_free(path: Path) -> float:
-        return 1.0 if checkpoint.load(path).arguments["widths"] == [8, 16] else 2.0
 
-    import dataclasses
-
-    def with_lr(lr: float, widths: list[int]) -> Sweep:
-        recipe = dataclasses.replace(good, lr=lr)
-        job = dataclasses.replace(sweep.job, recipe=recipe)
-        return dataclasses.replace(sweep, job=job, space={"widths": [[8, 16], [8, 24]]}, trials=widths[0])
-
-    study = run_sweep(with_lr(0.1, [1]), data, widest_first_is_free, lines.append)
-    first = study.trials[0].params["widths"]
-    other = next(json.dumps(choice) for choice in sweep.space["widths"] if json.dumps(choice) != first)
-    study.enqueue_trial({"widths": other})
-    # The second trial hardly learns, and is slower or faster than the first one.
-    study = run_sweep(with_lr(1e-6, [2]), data, widest_first_is_free, lines.append)
-    slower = other == "[8, 24]"
-    assert (study.trials[1].state == TrialState.PRUNED) == slower
-    assert any("cut short" in line for line in lines) == slower
+def test_another_setting_under_the_same_name_is_refused(data: LoadedData, tmp_path: Path) -> None:
+    run_sweep(make_sweep(tmp_path, 1), data, macs_as_latency, print)
+    with pytest.raises(UsageError, match=r"'test' was begun with another setting: space was .*--name"):
+        run_sweep(make_sweep(tmp_path, 2, space={"radix": [1]}), data, macs_as_latency, print)
 
 
 def test_choices_that_do_not_go_together_are_passed_over(data: LoadedData, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from mdeploy_training.engine import EpochResult
 from mdeploy_training.job import LoadedData, TrainingJob, run_job
 from mdeploy_training.log import read_log
 from mdeploy_training.models.registry import make_checkpoint, new_model, picture_input, with_classes
+from mdeploy_training.state import setting_of
 from mdeploy_training.sweep.pareto import TrialResult
 
 if TYPE_CHECKING:
@@ -65,13 +66,15 @@ def run_sweep(
     Raises:
         KeyboardInterrupt: SIGTERM or SIGINT came; the trial's state is kept, and the sweep goes on from it.
         UnavailableError: Optuna is not installed, or the storage cannot be reached.
+        UsageError: the space is empty, or the sweep was begun with another setting.
     """
-    study = _open(sweep)
     if not sweep.space:
         raise UsageError("a sweep needs choices: --space radix=[1,2,4]")
     for name, choices in sweep.space.items():
         if not isinstance(choices, list) or not choices:
             raise UsageError(f"--space {name} takes a JSON list of choices, not {json.dumps(choices)}")
+    study = _open(sweep)
+    _check_setting(study, sweep)
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
         try:
@@ -81,11 +84,9 @@ def run_sweep(
             study.enqueue_trial(trial.params)
             raise
 
-    while True:
-        finished = len(_finished(study))
-        if finished >= sweep.trials:
-            return study
+    while len(_finished(study)) < sweep.trials:
         study.optimize(objective, n_trials=1)
+    return study
 
 
 def _open(sweep: Sweep) -> optuna.Study:
@@ -113,6 +114,26 @@ def _open(sweep: Sweep) -> optuna.Study:
         )
     except (SQLAlchemyError, ImportError, ValueError) as error:
         raise UnavailableError(f"{sweep.storage}: cannot open the sweep's storage: {_line(error)}") from error
+
+
+def _check_setting(study: optuna.Study, sweep: Sweep) -> None:
+    """Trials of another setting cannot be compared with these."""
+    job = sweep.job
+    setting = setting_of(
+        job.recipe, model=job.model, arguments=dict(job.arguments), data=job.data.name, space=dict(sweep.space)
+    )
+    saved = study.user_attrs.get("setting")
+    if saved is None:
+        study.set_user_attr("setting", setting)
+        return
+    differences = [
+        f"{key} was {saved.get(key)!r}, is {value!r}" for key, value in setting.items() if saved.get(key) != value
+    ]
+    if differences:
+        raise UsageError(
+            f"the sweep {sweep.name!r} was begun with another setting: {'; '.join(differences[:3])}; "
+            "give another --name or folder"
+        )
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:

@@ -10,6 +10,7 @@
 #include "api/guard.h"
 #include "cpu/affinity.h"
 #include "image/preprocess.h"
+#include "kernels/reorder.h"
 #include "plan/net.h"
 #include "plan/session.h"
 
@@ -111,6 +112,20 @@ Status run(Session& session, const mdeploy_tensor* inputs, size_t input_count, m
   return {};
 }
 
+// The slot's contents in C order, whatever layout it has.
+void copy_plain(const Slot& slot, const void* from, void* to) {
+  if (slot.layout.is_plain()) {
+    if (slot.desc.bytes() > 0) std::memcpy(to, from, slot.desc.bytes());
+    return;
+  }
+  ThreadPool caller(1);
+  const Shape& s = slot.desc.shape;
+  for (int64_t n = 0; n < s[0]; ++n) {
+    blocked_to_plain(static_cast<const float*>(from) + n * slot.layout.picture_size(s[1], s[2], s[3]), s[1],
+                     s[2] * s[3], slot.layout, static_cast<float*>(to) + n * s[1] * s[2] * s[3], caller);
+  }
+}
+
 Status read_blob(const Session& session, const char* name, mdeploy_tensor* tensor) {
   if (tensor->struct_size < sizeof(mdeploy_tensor)) return usage_error("struct_size is wrong");
   const void* data = nullptr;
@@ -125,7 +140,7 @@ Status read_blob(const Session& session, const char* name, mdeploy_tensor* tenso
     return {};
   }
   if (tensor->bytes < bytes) return usage_error("blob ", quoted(name), " has ", bytes, " bytes, the buffer ", tensor->bytes);
-  if (bytes > 0) std::memcpy(tensor->data, data, bytes);
+  copy_plain(*slot, data, tensor->data);
   return {};
 }
 

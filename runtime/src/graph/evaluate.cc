@@ -17,9 +17,9 @@ Status evaluate(Node& node, LoadContext& context) {
   std::vector<std::shared_ptr<Buffer>> contents;
   std::vector<void*> outputs;
   for (const Value* value : node.outputs) {
-    const Status status = context.budget.take(value->desc.bytes());
+    const Status status = context.budget.take(value->storage_bytes());
     if (!status.ok()) return status.with_prefix(cat(node.describe(), ": "));
-    contents.push_back(std::make_shared<Buffer>(value->desc.bytes()));
+    contents.push_back(std::make_shared<Buffer>(value->storage_bytes()));
     outputs.push_back(contents.back()->data());
   }
   const Buffer scratch(kernel.scratch_bytes ? kernel.scratch_bytes(context.pool.size()) : 0);

@@ -18,8 +18,11 @@ void run_binary(OpBuilder& b, const BinaryShapes& s, F f, bool can_overwrite) {
   } else if (can_overwrite && s.b == s.out) {
     b.may_overwrite(1);
   }
-  b.run([f, walk = BroadcastWalk(s.a, s.b, s.out)](RunContext& c) {
+  const Value* y = b.node().outputs[0];
+  const BinaryShapes m = y->layout.is_plain() ? s : blocked_shapes(s, y->layout);
+  b.run([f, walk = BroadcastWalk(m.a, m.b, m.out), tail = TailLanes(*y)](RunContext& c) {
     broadcast_loop(c.pool, walk, c.in<T>(0), c.in<T>(1), c.out<R>(0), f);
+    if constexpr (std::is_same_v<R, float>) tail.clear(c.out<float>(0));
   });
 }
 
@@ -35,7 +38,9 @@ void arithmetic(OpBuilder& b, F f) {
   if (!binary_shapes(b, &s) || !same_dtypes(b)) return;
   b.output(0, b.input(0).dtype, s.out);
   switch (b.input(0).dtype) {
-    case DType::kFloat: return run_binary<float, float>(b, s, f, true);
+    case DType::kFloat:
+      if (!b.node().epilogue.clamps()) return run_binary<float, float>(b, s, f, true);
+      return run_binary<float, float>(b, s, [f, clamp = Clamp(b.node())](float x, float y) { return clamp(f(x, y)); }, true);
     case DType::kDouble: return run_binary<double, double>(b, s, f, true);
     case DType::kInt32: return run_binary<int32_t, int32_t>(b, s, f, true);
     case DType::kInt64: return run_binary<int64_t, int64_t>(b, s, f, true);

@@ -120,4 +120,13 @@ bool binary_shapes(OpBuilder& builder, BinaryShapes* s) {
   return legacy_shapes(builder, axis, s);
 }
 
+BinaryShapes blocked_shapes(const BinaryShapes& shapes, Layout layout) {
+  const auto blocked = [&](Shape s) -> Shape {
+    while (s.rank() < 4) s.insert(0, 1);
+    if (s[1] == 1) return {s[0], 1, s[2], s[3], 1};
+    return {s[0], layout.padded_channels(s[1]) / layout.block, s[2], s[3], layout.block};
+  };
+  return {blocked(shapes.a), blocked(shapes.b), blocked(shapes.out)};
+}
+
 }  // namespace mdeploy

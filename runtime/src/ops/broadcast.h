@@ -43,6 +43,10 @@ struct BinaryShapes {
 };
 bool binary_shapes(OpBuilder& builder, BinaryShapes* shapes);
 
+// The shapes of the same operands in memory when the output is blocked. An operand with more than one channel must then
+// be blocked as well, or be one pixel of whole blocks; one with a single channel must be plain.
+BinaryShapes blocked_shapes(const BinaryShapes& shapes, Layout layout);
+
 // out[i] = f(a[i], b[i]) over the walk.
 template <typename T, typename R, typename F>
 void broadcast_loop(ThreadPool& pool, const BroadcastWalk& walk, const T* a, const T* b, R* out, F f) {

@@ -50,16 +50,30 @@ void op_spatial_bn(OpBuilder& b) {
 }
 
 void op_affine_channel(OpBuilder& b) {
-  int64_t channels = 0, inner = 0;
-  if (!channel_vectors(b, 1, 2, &channels, &inner)) return;
+  int64_t channels = 0, pixels = 0;
+  if (!channel_vectors(b, 1, 2, &channels, &pixels)) return;
   b.output(0, DType::kFloat, b.shape(0));
   b.may_overwrite(0);
-  b.run([=, jobs = b.shape(0)[0] * channels](RunContext& c) {
-    const float *x = c.in<float>(0), *scale = c.in<float>(1), *bias = c.in<float>(2);
+  const Layout layout = b.layout(0);
+  const int64_t block = layout.block, blocks = layout.padded_channels(channels) / block;
+  b.run([=, pictures = b.shape(0)[0], clamp = Clamp(b.node())](RunContext& c) {
+    const float *x = c.in<float>(0), *scale = c.in<float>(1), *shift = c.in<float>(2);
     float* y = c.out<float>(0);
-    for_jobs(c.pool, jobs, inner, [=](int64_t job) {
-      const float alpha = scale[job % channels], beta = bias[job % channels];
-      for (int64_t i = job * inner; i < (job + 1) * inner; ++i) y[i] = x[i] * alpha + beta;
+    for_jobs(c.pool, pictures * blocks, pixels * block, [=](int64_t job) {
+      const int64_t first = job % blocks * block, lanes = std::min(block, channels - first);
+      const float* px = x + job * pixels * block;
+      float* py = y + job * pixels * block;
+      if (block == 1) {
+        const float alpha = scale[first], beta = shift[first];
+        for (int64_t p = 0; p < pixels; ++p) py[p] = clamp(px[p] * alpha + beta);
+        return;
+      }
+      for (int64_t p = 0; p < pixels; ++p) {
+        for (int64_t k = 0; k < lanes; ++k) {
+          py[p * block + k] = clamp(px[p * block + k] * scale[first + k] + shift[first + k]);
+        }
+        for (int64_t k = lanes; k < block; ++k) py[p * block + k] = 0.0f;
+      }
     });
   });
 }

@@ -23,13 +23,15 @@ template <typename T, typename Combine, typename Finish>
 void run_variadic(OpBuilder& b, Combine combine, Finish finish) {
   b.output(0, DTypeOf<T>::value, b.shape(0));
   b.may_overwrite(0);
-  b.run([=, n = b.node().inputs[0]->storage_elements(), count = b.input_count()](RunContext& c) {
+  b.run([=, n = b.node().inputs[0]->storage_elements(), count = b.input_count(),
+         tail = TailLanes(*b.node().outputs[0])](RunContext& c) {
     T* out = c.out<T>(0);
     for_elements(c.pool, n, [&, out](int64_t i) {
       T value = c.in<T>(0)[i];
       for (int k = 1; k < count; ++k) value = combine(value, c.in<T>(k)[i]);
       out[i] = finish(value);
     });
+    if constexpr (std::is_same_v<T, float>) tail.clear(out);
   });
 }
 
@@ -38,7 +40,9 @@ void variadic(OpBuilder& b, Combine combine) {
   if (!same_inputs(b)) return;
   const auto keep = [](auto x) { return x; };
   switch (b.input(0).dtype) {
-    case DType::kFloat: return run_variadic<float>(b, combine, keep);
+    case DType::kFloat:
+      if (!b.node().epilogue.clamps()) return run_variadic<float>(b, combine, keep);
+      return run_variadic<float>(b, combine, Clamp(b.node()));
     case DType::kDouble: return run_variadic<double>(b, combine, keep);
     case DType::kInt32: return run_variadic<int32_t>(b, combine, keep);
     case DType::kInt64: return run_variadic<int64_t>(b, combine, keep);

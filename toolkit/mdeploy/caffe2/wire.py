@@ -52,7 +52,7 @@ def fill_operator(blob: str, array: npt.NDArray[Any], packed: bool) -> bytes:
     """
     operator = OperatorDef(output=[blob])
     operator.arg.add(name="shape", ints=array.shape)
-    if array.dtype == np.float32:
+    if array.dtype.name == "float32":
         operator.type = "GivenTensorFill"
         head: bytes = operator.SerializeToString(deterministic=True)
         values = Argument(name="values").SerializeToString() + _floats(array, packed)
@@ -62,7 +62,7 @@ def fill_operator(blob: str, array: npt.NDArray[Any], packed: bool) -> bytes:
         operator.arg.add(name="values", strings=[array.tobytes()])
     elif array.dtype.name in _INT_FILLS:
         operator.type = _INT_FILLS[array.dtype.name]
-        operator.arg.add(name="values", ints=array.ravel().tolist())
+        operator.arg.add(name="values", ints=array.astype(np.int64).ravel().tolist())
     else:
         raise TypeError(f"{blob}: Caffe2 has no fill for {array.dtype}")
     data: bytes = operator.SerializeToString(deterministic=True)

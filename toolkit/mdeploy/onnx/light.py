@@ -13,8 +13,9 @@ from typing import Any
 import numpy.typing as npt
 import onnx
 import onnx_ir as ir
+from onnx_ir.passes.common import LiftConstantsToInitializersPass
 
-__all__ = ["proto_with_weights_as_inputs", "proto_with_weights_outside", "restore_weights"]
+__all__ = ["lift_constants", "proto_with_weights_as_inputs", "proto_with_weights_outside", "restore_weights"]
 
 # Shapes, axes and scales, which inference needs the values of, are smaller.
 _WEIGHT_BYTES = 4096
@@ -62,7 +63,13 @@ def restore_weights(proto: onnx.ModelProto, tensors: dict[str, ir.TensorProtocol
         value.const_value = tensors[value.name or ""]
         if value.uses() or value.is_graph_output():
             model.graph.register_initializer(value)
+    lift_constants(model)
     return model
+
+
+def lift_constants(model: ir.Model) -> None:
+    """Turn every Constant node into an initializer."""
+    LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
 
 
 def proto_with_weights_outside(model: ir.Model) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:

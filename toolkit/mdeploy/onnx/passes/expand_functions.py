@@ -7,7 +7,6 @@ from __future__ import annotations
 import onnx
 import onnx.inliner
 import onnx_ir as ir
-import onnx_ir.passes.common as common
 
 from mdeploy.caffe2.registry import converters
 from mdeploy.onnx.light import proto_with_weights_as_inputs, restore_weights
@@ -16,6 +15,9 @@ from mdeploy.onnx.passes.editing import opset_of
 __all__ = ["expand_functions"]
 
 _LIMIT = 8  # definitions within definitions
+
+# LogSoftmax has a pass of its own that stays exact; the definition of Attention does not give its masks' infinities.
+_NOT_EXPANDED = ("LogSoftmax", "Attention")
 
 
 def expand_functions(model: ir.Model) -> ir.Model | None:
@@ -26,25 +28,34 @@ def expand_functions(model: ir.Model) -> ir.Model | None:
         Shrink(x)    becomes    Less, Add, Sub, Where
     """
     changed = False
+    refused: set[str] = set()
     for _ in range(_LIMIT):
-        wanted = sorted({node.op_type for node in model.graph if _has_definition(node, opset_of(model))})
+        wanted = sorted({node.op_type for node in model.graph if _has_definition(node, opset_of(model))} - refused)
         if not wanted:
             break
-        proto, weights = proto_with_weights_as_inputs(model)
-        ids = [("", op_type) for op_type in wanted]
-        expanded = onnx.inliner.inline_selected_functions(
-            onnx.shape_inference.infer_shapes(proto), ids, inline_schema_functions=True
-        )
-        if len(expanded.graph.node) == len(proto.graph.node):
-            break
-        model = restore_weights(expanded, weights)
-        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
-        changed = True
+        for op_type in wanted:
+            expanded = _expand(model, op_type)
+            if expanded is None:
+                refused.add(op_type)
+            else:
+                model, changed = expanded, True
     return model if changed else None
 
 
+def _expand(model: ir.Model, op_type: str) -> ir.Model | None:
+    proto, weights = proto_with_weights_as_inputs(model)
+    try:
+        inferred = onnx.shape_inference.infer_shapes(proto)
+        expanded = onnx.inliner.inline_selected_functions(inferred, [("", op_type)], inline_schema_functions=True)
+    except RuntimeError:  # ONNX's inliner stops where the type of an inner value is not known: the node stays
+        return None
+    if any(node.op_type == op_type for node in expanded.graph.node):
+        return None
+    return restore_weights(expanded, weights)
+
+
 def _has_definition(node: ir.Node, opset: int) -> bool:
-    if node.domain not in ("", "ai.onnx") or node.op_type in (*converters(), "LogSoftmax"):
+    if node.domain not in ("", "ai.onnx") or node.op_type in (*converters(), *_NOT_EXPANDED):
         return False
     try:
         schema = onnx.defs.get_schema(node.op_type, opset)

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import io
+import logging
 
 import onnx_ir as ir
 
 from mdeploy.onnx.light import proto_with_weights_as_inputs, restore_weights
 
 __all__ = ["simplify"]
+
+_log = logging.getLogger(__name__)
 
 
 def simplify(model: ir.Model) -> ir.Model | None:
@@ -27,8 +30,12 @@ def simplify(model: ir.Model) -> ir.Model | None:
     import onnxsim
 
     before, weights = proto_with_weights_as_inputs(model)
-    with contextlib.redirect_stdout(io.StringIO()):
-        after, _ = onnxsim.simplify(before, check_n=0)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            after, _ = onnxsim.simplify(before, check_n=0)
+    except RuntimeError as error:  # it stops at some valid graphs; what it would have done, the next passes do too
+        _log.info("onnxsim stopped: %s", error)
+        return None
     if after.SerializeToString(deterministic=True) == before.SerializeToString(deterministic=True):
         return None
     return restore_weights(after, weights)

@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``mdeploy demo``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from mdeploy.cli import options
+
+__all__ = ["command"]
+
+T = TypeVar("T")
+
+
+@click.command("demo", short_help="Run the main job on the bundled checkpoint.")
+@click.option(
+    "-o", "--output", type=options.PATH, default=Path("demo-out"), show_default=True, help="Where everything goes."
+)
+@options.tol_option
+def command(output: Path, tol: float) -> int:
+    """Take the bundled checkpoint through the whole way: convert, predict, parity, package, bench.
+
+    The checkpoint is a small ResNeSt trained on CIFAR-10. Each step shows the command that does the same. Exit code 1
+    when a runtime does not agree with PyTorch.
+
+    \b
+    mdeploy demo
+    mdeploy demo -o /tmp/demo
+    """
+    from mdeploy.cli.bench_output import print_outcomes
+    from mdeploy.cli.output import stdout_console
+    from mdeploy.cli.prediction_table import print_predictions
+    from mdeploy.demo import CHECKPOINT, PICTURE, Demo, bundled
+    from mdeploy.errors import CheckFailed
+    from mdeploy.parity.table import print_report
+    from mdeploy.progress import status
+
+    console = stdout_console()
+    demo = Demo(output, tol)
+    artifact_path = demo.artifact_path
+
+    def step(number: int, shown: str, work: Callable[[], T]) -> T:
+        console.print(f"\n[bold]{number}. mdeploy {shown}[/]", highlight=False, soft_wrap=True)
+        with status(shown.partition(" ")[0]) as demo.tell:
+            return work()
+
+    artifact = step(1, f"convert {bundled(CHECKPOINT)} -o {artifact_path}", demo.convert).artifact
+    manifest = artifact.manifest
+    console.print(
+        f"{artifact.path}: model.onnx, init_net.pb, predict_net.pb; {manifest.parameters / 1e6:.2f} M parameters, "
+        f"{manifest.macs / 1e6:.1f} M multiply-adds",
+        highlight=False,
+        soft_wrap=True,
+    )
+    print_predictions(
+        step(2, f"predict {artifact_path} {bundled(PICTURE)}", lambda: demo.predict(artifact)), 10, console
+    )
+    report = step(3, f"parity {artifact_path} --tol {tol:g}", lambda: demo.parity(artifact))
+    print_report(report, console)
+    if report.exit_code:
+        raise CheckFailed("a runtime does not agree with PyTorch; nothing was packaged")
+    command_line = f"package {artifact_path} --target host, then --target android"
+    for path in step(4, command_line, lambda: demo.package(artifact)):
+        console.print(f"{path}  {path.stat().st_size:,} bytes", highlight=False, soft_wrap=True)
+    return print_outcomes(step(5, f"bench {artifact_path}", lambda: demo.bench(artifact)), as_json=False)

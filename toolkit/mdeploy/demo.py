@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The main job, step by step, on the checkpoint and the picture that come with the project."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdeploy.artifact import Artifact
+from mdeploy.backends import PrepareOptions
+from mdeploy.conversion import Conversion, ConvertOptions, convert
+from mdeploy.devices.base import BenchOptions
+from mdeploy.devices.fleet import Outcome, bench_all
+from mdeploy.errors import UnavailableError
+from mdeploy.package.build import build_zip
+from mdeploy.parity.run import ParityReport, run_parity
+from mdeploy.parity.tolerance import Tolerance
+from mdeploy.prediction import PredictionReport, predict
+
+__all__ = ["CHECKPOINT", "DEFAULT_FOLDER", "PICTURE", "Demo", "bundled"]
+
+CHECKPOINT = "resnest_small_cifar10.pt"
+PICTURE = "demo_picture.png"
+DEFAULT_FOLDER = Path("demo-out")
+
+Tell = Callable[[str], None]
+
+
+def bundled(name: str) -> Path:
+    """Where a file of the demo is: in the installed package, or in a checkout's examples."""
+    package = Path(__file__).parent
+    for folder in (package / "demo", package.parents[1] / "examples"):
+        if (folder / name).is_file():
+            return folder / name
+    raise UnavailableError(f"{name} is not in this installation; run the demo in a checkout of mdeploy")
+
+
+@dataclass
+class Demo:
+    """Each method is one step and one command of the README; run them in this order.
+
+    Everything goes below ``folder``: the artifact, the packages and the reports. A step replaces what an earlier demo
+    left there.
+    """
+
+    folder: Path = DEFAULT_FOLDER
+    tolerance: float = 1e-5
+    tell: Tell = lambda _message: None
+
+    @property
+    def artifact_path(self) -> Path:
+        """Where the artifact goes."""
+        return self.folder / Path(CHECKPOINT).stem
+
+    def convert(self) -> Conversion:
+        """The checkpoint to ONNX and a Caffe2 net pair, the demo's picture among the golden cases."""
+        options = ConvertOptions(output=self.artifact_path, golden_images=bundled(PICTURE).parent)
+        return convert(bundled(CHECKPOINT), options, self.tell)
+
+    def predict(self, artifact: Artifact) -> PredictionReport:
+        """The picture's classes on every runtime: the paper's Table 4."""
+        return predict(artifact, [bundled(PICTURE)], None, self._prepare(), self.tell)
+
+    def parity(self, artifact: Artifact) -> ParityReport:
+        """Every runtime against PyTorch."""
+        return run_parity(artifact, Tolerance(self.tolerance), None, self._prepare(), self.tell)
+
+    def package(self, artifact: Artifact) -> list[Path]:
+        """The zip for this machine and the one for Android."""
+        return [build_zip(artifact, target, self.folder, self.tell) for target in ("host", "android")]
+
+    def bench(self, artifact: Artifact) -> list[Outcome]:
+        """Latency of the native harness on this machine."""
+        options = BenchOptions(tolerance=self.tolerance)
+        return bench_all(artifact, ["local"], options, self.folder, tell=self.tell)
+
+    def _prepare(self) -> PrepareOptions:
+        return PrepareOptions(source=bundled(CHECKPOINT))

@@ -99,10 +99,10 @@ def harness(abi: str, report: Report = lambda _message: None) -> Path:
     target = TARGETS.get(host_abi() if abi == "host" else abi)
     if target is None:
         raise UsageError(f"ABI {abi}: must be host, {', '.join(ANDROID_ABIS)}")
+    carried = _carried(abi, target)
+    if carried is not None:
+        return carried
     sources = runtime_sources()
-    for path in _prebuilt(abi, target):
-        if sources is None or not _is_older(path, sources):
-            return path
     if sources is None:
         raise UnavailableError(
             f"no harness for {target.abi} in this installation, and no runtime sources to build it from; "
@@ -119,21 +119,12 @@ def runtime_sources() -> Path | None:
     return None
 
 
-def _prebuilt(abi: str, target: Target) -> Iterator[Path]:
+def _carried(abi: str, target: Target) -> Path | None:
+    """The harness that this installation carries. The host's comes from the same build as the shared library."""
     native = _PACKAGE / "_native"
-    # The host's is built by the package's own build.
     candidates = [native / HARNESS] if abi == "host" else []
-    for path in [*candidates, native / target.abi / HARNESS]:
-        if path.is_file() and os.access(path, os.X_OK):
-            yield path
-
-
-def _is_older(path: Path, sources: Path) -> bool:
-    # Only a source tree changes under a built harness; an installed package is built as one.
-    if sources.parent == _PACKAGE:
-        return False
-    built = path.stat().st_mtime
-    return any(source.stat().st_mtime > built for source in _source_files(sources))
+    candidates.append(native / target.abi / HARNESS)
+    return next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)
 
 
 def _source_files(sources: Path) -> list[Path]:

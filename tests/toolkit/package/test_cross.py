@@ -1,0 +1,199 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where harnesses come from, and what they are."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from mdeploy.errors import InputError, UnavailableError, UsageError
+from mdeploy.package import cross
+from mdeploy.package.elf import read_elf
+
+MACHINES = {"arm64-v8a": ("aarch64", 64), "armeabi-v7a": ("arm", 32), "x86_64": ("x86_64", 64)}
+ARM64_LIMIT_BYTES = 1_200_000
+
+
+@pytest.mark.parametrize("abi", cross.ANDROID_ABIS)
+def test_android_harnesses_are_static_and_aligned(abi: str) -> None:
+    path = cross.harness(abi)
+    elf = read_elf(path)
+    assert (elf.machine, elf.bits) == MACHINES[abi]
+    assert elf.static
+    assert elf.stripped
+    assert elf.load_alignment >= 16384
+    assert os.access(path, os.X_OK)
+    if abi == "arm64-v8a":
+        assert path.stat().st_size <= ARM64_LIMIT_BYTES
+
+
+def test_host_harness_runs() -> None:
+    done = subprocess.run([cross.harness("host"), "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("mdeploy-harness ")
+
+
+def test_unknown_abi() -> None:
+    with pytest.raises(UsageError, match="mips"):
+        cross.harness("mips")
+
+
+def test_neither_harness_nor_sources(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(cross, "_PACKAGE", tmp_path / "a" / "b")
+    with pytest.raises(UnavailableError, match="reinstall mdeploy"):
+        cross.harness("arm64-v8a")
+
+
+def test_a_wheel_s_harness_is_taken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    package = tmp_path / "site" / "pkg" / "mdeploy"
+    carried = package / "_native" / "arm64-v8a" / cross.HARNESS
+    carried.parent.mkdir(parents=True)
+    carried.write_text("")
+    monkeypatch.setattr(cross, "_PACKAGE", package)
+    with pytest.raises(UnavailableError):
+        cross.harness("arm64-v8a")  # not executable
+    carried.chmod(carried.stat().st_mode | stat.S_IXUSR)
+    assert cross.harness("arm64-v8a") == carried
+
+
+class FakeCompiler:
+    """Stands in for zig: a tiny source tree, a cache of its own, and builds that are counted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        self.sources = tmp_path / "tree" / "runtime"
+        for name in ("include/mdeploy/mdeploy_runtime.h", "src/a.cc", "harness/src/main.cc", "harness/include/x.h"):
+            (self.sources / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.sources / name).write_text(name)
+        self.builds: list[str] = []
+        monkeypatch.setattr(cross, "_PACKAGE", tmp_path / "tree" / "toolkit" / "mdeploy")
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.setattr(cross, "_build", self._build)
+        self.entered = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+
+    def _build(self, target: cross.Target, sources: Path, built: Path) -> None:
+        assert sources == self.sources
+        self.builds.append(target.abi)
+        self.entered.set()
+        assert self.go_on.wait(60)
+        built.write_text(target.abi)
+        built.chmod(0o755)
+
+
+@pytest.fixture
+def compiler(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> FakeCompiler:
+    return FakeCompiler(monkeypatch, tmp_path)
+
+
+def test_built_once_then_cached(compiler: FakeCompiler) -> None:
+    said: list[str] = []
+    first = cross.harness("arm64-v8a", said.append)
+    assert cross.harness("arm64-v8a", said.append) == first
+    assert compiler.builds == ["arm64-v8a"]
+    assert len(said) == 1
+    assert "building" in said[0]
+    assert cross.harness("armeabi-v7a") != first
+
+
+@pytest.mark.parametrize("name", ["src/a.cc", "harness/src/main.cc", "include/mdeploy/mdeploy_runtime.h"])
+def test_every_source_counts(compiler: FakeCompiler, name: str) -> None:
+    first = cross.harness("x86_64")
+    (compiler.sources / name).write_text("changed")
+    assert cross.harness("x86_64") != first
+    (compiler.sources / name).write_text(name)
+    assert cross.harness("x86_64") == first
+
+
+def test_a_new_source_counts_and_other_files_do_not(compiler: FakeCompiler) -> None:
+    first = cross.harness("x86_64")
+    (compiler.sources / "src" / "notes.txt").write_text("x")
+    assert cross.harness("x86_64") == first
+    (compiler.sources / "src" / "new.cc").write_text("x")
+    assert cross.harness("x86_64") != first
+
+
+def test_the_host_s_comes_from_the_package_s_own_build(compiler: FakeCompiler) -> None:
+    assert cross.harness("host").parent.name == cross.host_abi()
+    assert compiler.builds == [cross.host_abi()]
+    host = cross._PACKAGE / "_native" / cross.HARNESS
+    host.parent.mkdir(parents=True)
+    host.write_text("built by CMake")
+    host.chmod(0o755)
+    assert cross.harness("host") == host
+
+
+def test_two_at_once_build_once(compiler: FakeCompiler) -> None:
+    compiler.go_on.clear()
+    said: list[str] = []
+    found: list[Path] = []
+    first = threading.Thread(target=lambda: found.append(cross.harness("arm64-v8a")))
+    first.start()
+    assert compiler.entered.wait(60)
+    waiting = threading.Event()
+
+    def tell(message: str) -> None:
+        said.append(message)
+        waiting.set()
+
+    second = threading.Thread(target=lambda: found.append(cross.harness("arm64-v8a", tell)))
+    second.start()
+    assert waiting.wait(60)
+    compiler.go_on.set()
+    first.join(60)
+    second.join(60)
+    assert compiler.builds == ["arm64-v8a"]
+    assert len(set(found)) == 1
+    assert "waiting for another process" in said[0]
+
+
+def test_a_source_that_does_not_compile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    original = cross._build
+    tree = FakeCompiler(monkeypatch, tmp_path)
+    monkeypatch.setattr(cross, "_build", original)
+
+    def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        assert command[:4] == [sys.executable, "-m", "ziglang", "c++"]
+        return subprocess.CompletedProcess(command, 1, "", "src/a.cc:1:1: error: nonsense\n1 error generated.\n")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    with pytest.raises(UnavailableError, match=r"src/a.cc:1:1: error: nonsense \(see .*build.log\)"):
+        cross.harness("arm64-v8a")
+    left = [path.name for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+    assert sorted(left) == [".lock", "build.log"]
+    assert tree.builds == []
+
+
+def test_without_zig_the_message_says_what_to_do(compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.metadata
+
+    def missing(name: str) -> str:
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    cross._zig_version.cache_clear()
+    with pytest.raises(UnavailableError, match="pip install ziglang"):
+        cross.harness("arm64-v8a")
+    cross._zig_version.cache_clear()
+
+
+def test_a_cache_that_cannot_be_written(
+    compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(UnavailableError, match="cannot build the harness in"):
+        cross.harness("arm64-v8a")
+
+
+@pytest.mark.parametrize("data", [b"", b"#!/bin/sh\n", b"\x7fELF", b"\x7fELF\x02\x01" + bytes(30)])
+def test_what_is_no_elf_file(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "x").write_bytes(data)
+    with pytest.raises(InputError):
+        read_elf(tmp_path / "x")

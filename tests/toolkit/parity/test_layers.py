@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""A fault in one operator is named by --layers and cut out by --bisect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+from mdeploy.artifact import Artifact
+from mdeploy.backends import get_backend
+from mdeploy.caffe2.messages import NetDef
+from mdeploy.cli.main import run
+from mdeploy.errors import UsageError
+from mdeploy.parity.cut import cut_nets
+from mdeploy.parity.inspection import Inspection, inspect_layers
+from mdeploy.parity.layers import compare_layers, judge
+from mdeploy.parity.run import run_parity
+from mdeploy.parity.tolerance import Tolerance
+from mdeploy.parity.trace import OnnxGraph
+
+Faulty = Callable[..., Artifact]
+RULE = Tolerance(1e-5)
+BACKENDS = pytest.mark.parametrize("backend", ["mdeploy", "caffe2"])
+
+
+def needs(name: str) -> str:
+    availability = get_backend(name).availability()
+    if not availability.available:
+        pytest.skip(f"{name}: {availability.reason}")
+    return name
+
+
+@BACKENDS
+def test_every_tensor_is_compared_and_agrees(backend: str, calibrated: Artifact) -> None:
+    report = compare_layers(calibrated, RULE, [needs(backend)])
+    assert report.exit_code == 0
+    net = NetDef.FromString(calibrated.predict_net.read_bytes())
+    compared = {layer.blob for layer in report.backends[0].layers}
+    assert compared >= {
+        operator.output[0] for operator in net.op if operator.type in ("Conv", "Relu", "Mul", "Softmax")
+    }
+    assert compared >= set(net.external_output)
+
+
+def drop_relu(net: Any) -> str:
+    operator = [operator for operator in net.op if operator.type == "Relu"][3]
+    operator.type = "Copy"
+    return str(operator.output[0])
+
+
+def shift_pad(net: Any) -> str:
+    operator, argument = [
+        (operator, argument)
+        for operator in net.op
+        for argument in operator.arg
+        if operator.type == "Conv" and argument.name == "pads" and argument.ints[1] > 0
+    ][2]
+    argument.ints[1] -= 1
+    argument.ints[3] += 1
+    return str(operator.output[0])
+
+
+def change_weight(net: Any) -> str:
+    fill = max(net.op, key=lambda operator: sum(len(argument.floats) for argument in operator.arg))
+    values = next(argument.floats for argument in fill.arg if argument.name == "values")
+    values[len(values) // 2] += 1.0
+    return str(fill.output[0])
+
+
+FAULTS: list[tuple[Callable[[Any], str], str]] = [
+    (drop_relu, "predict_net.pb"),
+    (shift_pad, "predict_net.pb"),
+    (change_weight, "init_net.pb"),
+]
+
+
+@BACKENDS
+@pytest.mark.parametrize(("fault", "file"), FAULTS, ids=["dropped_relu", "wrong_pad", "changed_weight"])
+def test_a_fault_is_named_and_cut_out(
+    backend: str, fault: Callable[[Any], str], file: str, with_fault: Faulty, tmp_path: Path
+) -> None:
+    needs(backend)
+    touched: list[str] = []
+    artifact = with_fault(lambda net: touched.append(fault(net)), file)
+    net = NetDef.FromString(artifact.predict_net.read_bytes())
+    (culprit,) = [o for o in net.op if touched[0] in (o.output if file == "predict_net.pb" else o.input)]
+
+    result = inspect_layers(artifact, RULE, [backend], part=tmp_path / "part")
+    assert result.exit_code == 1
+    first = result.layers.backends[0].first_beyond
+    assert first is not None
+    assert first.blob == culprit.output[0]
+
+    assert result.culprit is not None
+    assert result.culprit.part.output == culprit.output[0]
+    assert result.culprit.operators == (culprit.type,)
+    check_part(result, backend, culprit)
+
+
+def check_part(result: Inspection, backend: str, culprit: Any) -> None:
+    """The part is a whole artifact that shows the fault again, and only the fault."""
+    assert result.part is not None
+    part = Artifact.open(result.part)
+    net = NetDef.FromString(part.predict_net.read_bytes())
+    assert [operator.type for operator in net.op] == [culprit.type]
+    assert set(part.manifest.files) >= {"model.onnx", "fault.json"}
+    onnx.checker.check_model(onnx.load(result.part / "model.onnx"))
+    report = run_parity(part, RULE, [backend, "onnxruntime"])
+    assert {b.name: b.status for b in report.backends} == {backend: "failed", "onnxruntime": "passed"}
+
+
+def test_errors_that_no_single_layer_makes_grow_a_part(calibrated: Artifact, tmp_path: Path) -> None:
+    # At 1e-9 the rounding of several layers together is past the tolerance; the part is then of more than one operator
+    # or a single one whose own rounding is enough: either way it fails by itself.
+    backend = needs("caffe2")
+    tolerance = Tolerance(1e-9)
+    result = inspect_layers(calibrated, tolerance, [backend], part=tmp_path / "part")
+    assert result.culprit is not None
+    assert result.part is not None
+    assert run_parity(Artifact.open(result.part), tolerance, [backend]).exit_code == 1
+
+
+def test_backends_that_run_no_nets_are_a_usage_error(calibrated: Artifact) -> None:
+    with pytest.raises(UsageError, match="mdeploy, caffe2"):
+        compare_layers(calibrated, RULE, ["onnxruntime"])
+
+
+def test_an_intermediate_tensor_is_judged_by_its_own_scale() -> None:
+    reference, actual = np.array([1000.0, 0.0], np.float32), np.array([1000.0, 0.005], np.float32)
+    _, required, passed = judge(reference, actual, None, Tolerance(1e-5))
+    assert (required, passed) == (pytest.approx(5e-6), True)
+    assert not judge(reference, actual, "logits", Tolerance(1e-5))[2]
+    assert not judge(reference, np.array([1000.0, np.nan], np.float32), None, Tolerance(1.0))[2]
+
+
+class TestTrace:
+    def test_values_are_those_of_the_graph(self, calibrated: Artifact) -> None:
+        assert calibrated.model_onnx is not None
+        graph = OnnxGraph(calibrated.model_onnx)
+        case = calibrated.golden_cases()[2]
+        trace = graph.trace(case.inputs)
+        np.testing.assert_array_equal(trace[calibrated.manifest.inputs[0].name], case.inputs[0])
+        np.testing.assert_allclose(trace[calibrated.manifest.outputs[0].name], case.outputs[0], rtol=1e-5, atol=1e-5)
+        relu = next(blob for blob in trace if graph.operator(blob) == "Relu")
+        assert trace[relu].min() == 0.0
+
+
+class TestCut:
+    INIT = NetDef()
+    PREDICT = NetDef()
+
+    def setup_method(self) -> None:
+        self.INIT, self.PREDICT = NetDef(name="i"), NetDef(name="p")
+        for name in ("w", "v"):
+            self.INIT.op.add(type="ConstantFill", output=[name])
+        self.INIT.op.add(type="Scale", input=["v"], output=["v2"])
+        for kind, inputs, output in (
+            ("FC", ["x", "w"], "a"),
+            ("Relu", ["a"], "a"),
+            ("Mul", ["a", "v2"], "b"),
+            ("Sum", ["a", "b"], "c"),
+        ):
+            self.PREDICT.op.add(type=kind, input=inputs, output=[output])
+
+    def test_one_operator_between_known_blobs(self) -> None:
+        part = cut_nets(self.INIT, self.PREDICT, {"x", "a", "b", "c"}, "c", "n")
+        assert (part.inputs, part.weights, part.operators) == (("a", "b"), (), (3,))
+
+    def test_weights_come_with_what_makes_them(self) -> None:
+        part = cut_nets(self.INIT, self.PREDICT, {"a"}, "b", "n")
+        assert (part.inputs, part.weights, part.operators) == (("a",), ("v2",), (2,))
+        assert [operator.output[0] for operator in NetDef.FromString(part.init).op] == ["v", "v2"]
+
+    def test_unknown_blobs_are_computed_from_further_back(self) -> None:
+        part = cut_nets(self.INIT, self.PREDICT, {"x"}, "c", "n")
+        assert (part.inputs, part.weights, part.operators) == (("x",), ("w", "v2"), (0, 1, 2, 3))
+
+    def test_a_blob_written_in_place_is_its_last_value_before_the_reader(self) -> None:
+        part = cut_nets(self.INIT, self.PREDICT, {"x"}, "b", "n")
+        assert part.operators == (0, 1, 2)
+
+
+class TestCommand:
+    def test_json(self, with_fault: Faulty, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        backend = needs("mdeploy")
+        artifact = with_fault(drop_relu)
+        flags = ["--layers", "--bisect", "--part", str(tmp_path / "part"), "--backends", backend, "--json"]
+        assert run(["parity", str(artifact.path), *flags]) == 1
+        report = json.loads(capsys.readouterr().out)
+        layers = report["backends"][0]["layers"]
+        required = [np.inf if layer["required_tolerance"] is None else layer["required_tolerance"] for layer in layers]
+        assert required == sorted(required, reverse=True), "worst first"
+        assert report["culprit"]["operators"] == ["Copy"]
+        assert report["culprit"]["artifact"] == str(tmp_path / "part")
+
+    def test_table(self, calibrated: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["parity", str(calibrated.path), "--layers", "--backends", needs("mdeploy"), "--top", "3"]) == 0
+        assert "every tensor is within tol 1e-05" in capsys.readouterr().out
+
+    def test_the_part_does_not_replace_somebodys_folder(
+        self, with_fault: Faulty, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        backend = needs("mdeploy")
+        (tmp_path / "mine").mkdir()
+        (tmp_path / "mine" / "thesis.tex").write_text("x")
+        path = str(with_fault(drop_relu).path)
+        assert run(["parity", path, "--bisect", "--part", str(tmp_path / "mine"), "--backends", backend]) == 3
+        assert (tmp_path / "mine" / "thesis.tex").exists()

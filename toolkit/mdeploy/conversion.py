@@ -19,7 +19,7 @@ from mdeploy import __version__
 from mdeploy.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
 from mdeploy.caffe2.check import check_nets, parse_net
 from mdeploy.caffe2.macs import count_macs
-from mdeploy.caffe2.translate import refuse_unknown_operators, translate
+from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
 from mdeploy.errors import CheckFailed, InputError, MdeployError
 from mdeploy.golden import Array, picture_inputs, standard_inputs
 from mdeploy.manifest import InputSpec, Manifest, OutputSpec
@@ -89,6 +89,7 @@ def convert(
         assert graph is not None
         original = _session(graph, path.name) if exported is None else None  # before anything changes the graph
         prepared = prepare(graph, options.source.input_shapes, path.name)
+        refuse_inputs(prepared.model)
         messages = [*loaded.messages, *((exported.message,) if exported and exported.message else ())]
         specs = _input_specs(loaded, prepared.model, options)
         meanings = output_meanings(prepared.model, loaded.meanings)

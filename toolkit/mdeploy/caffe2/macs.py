@@ -1,16 +1,18 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Multiply-accumulates of an ONNX graph with known shapes."""
+"""Multiply-accumulates of an ONNX graph, or of a Caffe2 operator, with known shapes."""
 
 from __future__ import annotations
 
-from math import prod
+from collections.abc import Mapping
+from math import isqrt, prod
+from typing import Any
 
 import onnx_ir as ir
 
 from mdeploy.caffe2.node import shape_of
 
-__all__ = ["count_macs", "node_macs"]
+__all__ = ["count_macs", "node_macs", "operator_macs"]
 
 
 def count_macs(model: ir.Model) -> int:
@@ -34,3 +36,21 @@ def node_macs(node: ir.Node) -> int:
         transposed = node.attributes.get("transA")
         return prod(out) * a[0 if transposed is not None and transposed.as_int() else 1]
     return prod(out) * a[-1]
+
+
+def operator_macs(op: Any, shapes: Mapping[str, tuple[int, ...]]) -> int | None:
+    """Multiply-accumulates of one operator of a NetDef; None where a shape it needs is not known."""
+    if op.type not in ("Conv", "ConvTranspose", "FC", "FCTransposed", "MatMul", "BatchMatMul"):
+        return 0
+    if any(blob not in shapes for blob in (*op.input[:2], op.output[0])):
+        return None
+    a, b, out = shapes[op.input[0]], shapes[op.input[1]], shapes[op.output[0]]
+    if op.type == "Conv":
+        return prod(out) * prod(b[1:])
+    if op.type == "ConvTranspose":
+        return prod(a) * prod(b[1:])
+    if op.type == "BatchMatMul":
+        transposed = any(argument.name == "trans_a" and argument.i for argument in op.arg)
+        return prod(out) * a[-2 if transposed and len(a) > 1 else -1]
+    # A product of two matrices in whatever shapes: rows x inner times inner x columns.
+    return isqrt(prod(out) * prod(a) * prod(b))

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from mdeploy.caffe2.net import NetBuilder
-from mdeploy.caffe2.node import NodeContext, Unsupported, constant, dtype_of
+from mdeploy.caffe2.node import NodeContext, Unsupported, constant, dtype_of, shape_of
 from mdeploy.caffe2.registry import Converter, converters
 from mdeploy.errors import UnsupportedError
 
-__all__ = ["Finding", "UnsupportedModelError", "refuse_unknown_operators", "translate"]
+__all__ = ["Finding", "UnsupportedModelError", "refuse_inputs", "refuse_unknown_operators", "translate"]
 
-_DTYPES_OF_INPUTS = ("float32", "int32", "int64", "uint8")
+_DTYPES_OF_EDGES = ("float32", "int32", "int64", "uint8")
 
 _KNOWN_REASONS = {
     "If": ("control flow", "trace the model with fixed inputs so that one branch remains"),
@@ -68,15 +68,11 @@ def translate(model: ir.Model, name: str) -> NetBuilder:
     for value in graph.inputs:
         blobs[value] = net.blob(value.name or "input")
         net.inputs.append(blobs[value])
-        if dtype_of(value) not in _DTYPES_OF_INPUTS:
-            findings.append(
-                Finding(
-                    value.name or "input", "input", f"has type {dtype_of(value)}", f"use {', '.join(_DTYPES_OF_INPUTS)}"
-                )
-            )
+        findings.extend(_edge_findings(value, "input"))
     for value in graph.outputs:  # named before the blobs between, so that they keep their names
         if value not in blobs and constant(value) is None:
             blobs[value] = net.blob(value.name or "output")
+        findings.extend(_edge_findings(value, "output"))
     for node in graph:
         for value in node.outputs:
             if value not in blobs:
@@ -93,6 +89,15 @@ def translate(model: ir.Model, name: str) -> NetBuilder:
     return net
 
 
+def refuse_inputs(model: ir.Model) -> None:
+    """Raise ``UnsupportedModelError`` for inputs that no net can take, before anything is run on them."""
+    findings = [finding for value in model.graph.inputs for finding in _edge_findings(value, "input")]
+    if not model.graph.inputs:
+        findings.append(Finding("the graph", "input", "has no inputs", "export it with an input"))
+    if findings:
+        raise UnsupportedModelError(tuple(findings))
+
+
 def refuse_unknown_operators(model: ir.Model) -> None:
     """Raise ``UnsupportedModelError`` for nodes whose operator has no converter at all.
 
@@ -105,6 +110,20 @@ def refuse_unknown_operators(model: ir.Model) -> None:
             findings.append(Finding(_label(node), _op_name(node), error.reason, error.remedy))
     if findings:
         raise UnsupportedModelError(tuple(findings))
+
+
+def _edge_findings(value: ir.Value, role: str) -> list[Finding]:
+    """What keeps a value from being an input or output of a net."""
+    try:
+        dtype, shape = dtype_of(value), shape_of(value)
+    except Unsupported as error:
+        return [Finding(value.name or role, role, error.reason, error.remedy)]
+    if dtype not in _DTYPES_OF_EDGES:
+        reason = f"has type {dtype}, a net takes and gives {', '.join(_DTYPES_OF_EDGES)}"
+        return [Finding(value.name or role, role, reason, "cast in the model")]
+    if 0 in shape:
+        return [Finding(value.name or role, role, f"is empty, of shape {list(shape)}", "leave it out of the model")]
+    return []
 
 
 def _convert(node: ir.Node, context: NodeContext) -> None:
@@ -142,6 +161,10 @@ def _no_converter(node: ir.Node) -> Unsupported:
 def _output_blob(value: ir.Value, net: NetBuilder, blobs: dict[ir.Value, str]) -> str:
     """A graph output is a blob of its own: Caffe2 wants it produced, and no two may be the same."""
     array = constant(value)
+    if array is not None and array.ndim == 0:  # a fill has at least one dimension
+        blob = net.blob(value.name or "constant")
+        net.add("Reshape", [net.weight(array.reshape(1), blob)], [blob, net.blob(f"{blob}_old_shape")], shape=[])
+        return blob
     source = blobs[value] if array is None else net.weight(array, value.name or "constant")
     if array is None and not value.is_graph_input() and source not in net.outputs:
         return source

@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdeploy.cli.options import PATH, json_option
+from mdeploy.cli.output import print_json, stdout_console
 from mdeploy.progress import status
 
 if TYPE_CHECKING:
     from mdeploy.conversion import Conversion
 
-__all__ = ["command"]
+__all__ = ["command", "shape_map"]
 
 
-def _shape(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+def shape_map(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Callback of --input-shape: shapes by name, the only input under the name ""."""
     shapes: dict[str, tuple[int, ...]] = {}
     for text in values:
         name, _, dims = text.rpartition("=")
@@ -86,7 +88,7 @@ Examples:
     "input_shapes",
     metavar="[NAME=]1,3,32,32",
     multiple=True,
-    callback=_shape,
+    callback=shape_map,
     help="Fixes the shape of an input.",
 )
 @click.option("--mean", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
@@ -130,13 +132,12 @@ def command(source: Path, **flags: Any) -> None:
     with status(f"converting {source.name}") as update:
         result = convert(source, options, update)
     if flags["as_json"]:
-        click.echo(json.dumps(result.to_json(), indent=2, ensure_ascii=False))
+        print_json(result.to_json())
     else:
         _print(result)
 
 
 def _print(result: Conversion) -> None:
-    from rich.console import Console
     from rich.table import Table
 
     for message in result.messages:
@@ -154,7 +155,7 @@ def _print(result: Conversion) -> None:
     table.add_row("golden cases", ", ".join(entry.case for entry in manifest.golden))
     for name in ("model.onnx", "init_net.pb", "predict_net.pb"):
         table.add_row(name, f"{manifest.files[name].bytes:,} bytes")
-    Console().print(table)
+    stdout_console().print(table)
 
 
 def _dims(shape: tuple[int, ...]) -> str:

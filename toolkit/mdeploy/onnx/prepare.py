@@ -19,6 +19,7 @@ from mdeploy.errors import InputError, UnsupportedError
 
 __all__ = ["Prepared", "prepare"]
 
+_IR_VERSION = 8  # before 4, an initializer had to be an input too
 _FLOATS = (ir.DataType.FLOAT16, ir.DataType.DOUBLE, ir.DataType.BFLOAT16)
 
 
@@ -47,6 +48,7 @@ def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None
         step(model)
     _fix_shapes(model.graph, dict(shapes or {}), where)
     cast = _to_float32(model.graph)
+    model.ir_version = max(model.ir_version, _IR_VERSION)
     model.producer_name, model.producer_version = "mdeploy", None
     model.doc_string = None
     model.graph.name = "main"

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from functools import reduce
 
+import numpy as np
+
 from mdeploy.caffe2.node import NodeContext
 from mdeploy.caffe2.registry import converts
 
@@ -36,7 +38,11 @@ def power(context: NodeContext) -> None:
     if exponent is not None and exponent.size == 1 and exponent.ndim <= len(context.shape(0)):
         context.add("Pow", [context.blob()], exponent=float(exponent.reshape(())))
         return
-    context.add("Pow", [context.expanded(0), context.expanded(1)])
+    # Exponents may be integers in ONNX; Caffe2 wants both of one type.
+    exponents = context.expanded(1)
+    if exponent is not None:
+        exponents = context.weight(np.broadcast_to(exponent, context.output_shape()).astype(np.float32), "exponents")
+    context.add("Pow", [context.expanded(0), exponents])
 
 
 @converts("Sum", since=8, to="Sum; where shapes differ a chain of Add")

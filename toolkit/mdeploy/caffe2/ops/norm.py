@@ -14,6 +14,8 @@ from mdeploy.caffe2.registry import converts
 
 __all__: list[str] = []
 
+_SMALLEST = float(np.finfo(np.float32).tiny)
+
 
 @converts(
     "BatchNormalization",
@@ -111,9 +113,9 @@ def lrn(context: NodeContext) -> None:
     )
 
 
-@converts("LpNormalization", to="ReduceL1 or ReduceL2, then Div")
+@converts("LpNormalization", to="ReduceL1 or ReduceL2, Clip, Div")
 def lp_normalization(context: NodeContext) -> None:
-    """Vectors along one axis to length 1."""
+    """Vectors along one axis to length 1; a vector of zeros stays what it is."""
     kind = {1: "ReduceL1", 2: "ReduceL2"}[int(context.attribute("p", 2))]
     length = context.then(kind, [context.blob()], axes=[context.axis(-1)], keepdims=1)
-    context.add("Div", [context.blob(), length])
+    context.add("Div", [context.blob(), context.then("Clip", [length], min=_SMALLEST)])

@@ -41,6 +41,16 @@ def resize(context: NodeContext) -> None:
         "give the size itself",
     )
     scales = _scales(context)
+    if context.attribute("coordinate_transformation_mode") == "align_corners":
+        # The standard aligns to the size before it is cut to a whole number, PyTorch and onnxruntime to the one after.
+        context.require(
+            all(
+                scale is None or abs(scale * size - round(scale * size)) < 1e-4
+                for scale, size in zip(scales, shape, strict=True)
+            ),
+            "aligns corners by scales that give no whole size, which runtimes read differently",
+            "give the size itself",
+        )
     axes = [axis for axis in range(len(shape)) if shape[axis] != target[axis] or scales[axis] not in (None, 1.0)]
     steps = [(axis, _response(context, axis, scales[axis])) for axis in axes]
     nearest = context.attribute("mode", "nearest") == "nearest"

@@ -158,7 +158,7 @@ def depth_to_space(context: NodeContext) -> None:
     block = int(context.attribute("blocksize"))
     if context.node.op_type == "SpaceToDepth":
         split_shape = [batch, channels, height // block, block, width // block, block]
-        order = [0, 3, 5, 1, 2, 4]
+        order = [0, 3, 5, 1, 2, 4] if context.attribute("mode", "DCR") == "DCR" else [0, 1, 3, 5, 2, 4]
     elif context.attribute("mode", "DCR") == "DCR":
         split_shape = [batch, block, block, channels // block**2, height, width]
         order = [0, 3, 4, 1, 5, 2]

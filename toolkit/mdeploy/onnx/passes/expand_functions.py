@@ -7,6 +7,7 @@ from __future__ import annotations
 import onnx
 import onnx.inliner
 import onnx_ir as ir
+import onnx_ir.passes.common as common
 
 from mdeploy.caffe2.registry import converters
 from mdeploy.onnx.light import proto_with_weights_as_inputs, restore_weights
@@ -33,6 +34,7 @@ def expand_functions(model: ir.Model) -> ir.Model | None:
         wanted = sorted({node.op_type for node in model.graph if _has_definition(node, opset_of(model))} - refused)
         if not wanted:
             break
+        common.AddDefaultAttributesPass()(model)  # the inliner forgets those that are not written down
         for op_type in wanted:
             expanded = _expand(model, op_type)
             if expanded is None:

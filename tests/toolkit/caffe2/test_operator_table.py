@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""docs/operators.md says what the converters do."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnx.defs
+import pytest
+
+from mdeploy.caffe2 import registry
+from mdeploy.caffe2.operator_table import operator_table
+from mdeploy.caffe2.registry import converters, converts
+
+
+def test_the_document_is_current(repository: Path) -> None:
+    text = (repository / "docs" / "operators.md").read_text(encoding="utf-8")
+    assert text == operator_table(), "python -m mdeploy.caffe2.operator_table > docs/operators.md"
+
+
+@pytest.mark.parametrize("converter", converters().values(), ids=lambda item: item.op_type)
+def test_every_entry_is_an_onnx_operator(converter: registry.Converter) -> None:
+    assert onnx.defs.has(converter.op_type)
+    assert 1 <= converter.since <= onnx.defs.onnx_opset_version()
+    assert converter.maps_to
+    assert converter.function.__doc__
+
+
+def test_two_converters_for_one_operator_are_refused() -> None:
+    with pytest.raises(ValueError, match="Relu has two converters"):
+        converts("Relu", to="Relu")(lambda context: None)

@@ -120,3 +120,16 @@ def test_a_log_that_goes_on_keeps_what_was_there(tmp_path: Path) -> None:
     assert read_log(path) == lines
     with pytest.raises(InputError, match="cannot write the log"):
         RunLog(tmp_path / "none" / "a.jsonl", [], None)
+
+
+def test_tensorboards_events_hold_the_same_numbers(tmp_path: Path) -> None:
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    keys = ("train_loss", "train_accuracy", "test_loss", "test_accuracy", "lr", "images_per_second")
+    lines = [{"epoch": epoch, **{key: epoch + index / 8 for index, key in enumerate(keys)}} for epoch in (1, 2)]
+    with RunLog(tmp_path / "a.jsonl", lines[:1], tmp_path / "events") as log:
+        log.write(lines[1])
+    events = EventAccumulator(str(tmp_path / "events"))
+    events.Reload()
+    for key in keys:
+        assert [(event.step, event.value) for event in events.Scalars(key)] == [(n["epoch"], n[key]) for n in lines]

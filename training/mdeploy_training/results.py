@@ -60,7 +60,7 @@ def _result(path: Path, lines: list[dict[str, Any]]) -> RunResult:
             block=str(arguments.get("block", last["model"])),
             variant=", ".join(variant),
             data=str(last["data"]),
-            transferred=bool(last["transferred"]),
+            transferred=bool(last.get("transferred", False)),
             device=str(last["device"]),
             accuracy=tuple(line["test_accuracy"] for line in lines),
             seconds=tuple(float(line["seconds"]) for line in lines),

@@ -62,7 +62,7 @@ final class BenchController {
     void onEnd(Outcome outcome);
   }
 
-  private static BenchController instance;
+  static BenchController instance;
 
   private final Context context;
   private final Handler main = new Handler(Looper.getMainLooper());

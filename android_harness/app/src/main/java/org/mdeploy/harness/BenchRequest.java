@@ -105,6 +105,9 @@ final class BenchRequest {
         break;
       case "--tol":
         tolerance = number(value);
+        if (tolerance == 0) {
+          tolerance = -1;  // exactly equal; 0 means the default to the harness
+        }
         break;
       case "--affinity":
         if (!value.matches("big|little|all|(0x)?[0-9a-fA-F]{1,64}")) {

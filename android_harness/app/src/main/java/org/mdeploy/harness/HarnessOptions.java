@@ -50,7 +50,10 @@ final class HarnessOptions {
     text(flags, "--picture", picturePath);
     text(flags, "--output", outputDir);
     text(flags, "--golden", goldenDir);
-    number(flags, "--tol", tolerance);
+    if (tolerance != 0) {
+      // The command writes "exactly equal" as 0, the C API as a negative number.
+      text(flags, "--tol", Double.toString(Math.max(0, tolerance)));
+    }
     count(flags, "--threads", threads);
     text(flags, "--affinity", affinity);
     if (warmup != 0) {

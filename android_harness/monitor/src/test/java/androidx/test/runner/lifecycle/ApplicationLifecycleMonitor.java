@@ -1,0 +1,6 @@
+// SPDX-FileCopyrightText: The mdeploy authors
+// SPDX-License-Identifier: Apache-2.0
+package androidx.test.runner.lifecycle;
+
+/** Hears of application stages. */
+public interface ApplicationLifecycleMonitor {}

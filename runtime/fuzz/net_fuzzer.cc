@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Loads a net pair from any bytes and runs it. The first two bytes of the input say where the init net ends; the next
-// two give the shape of the one data input, called "x".
+// two give the shape of the first data input, and how to load.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -58,7 +58,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t init = std::min<size_t>(body, static_cast<size_t>(data[0]) | static_cast<size_t>(data[1]) << 8);
   mdeploy_tensor_spec input{};
   input.struct_size = sizeof(input);
-  input.name = "x";
   input.dtype = MDEPLOY_FLOAT32;
   input.rank = 4;
   input.dims[0] = 1 + (data[2] & 1);

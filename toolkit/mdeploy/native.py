@@ -35,6 +35,8 @@ __all__ = [
     "compiler",
     "library_path",
     "load_net",
+    "load_passes",
+    "operators",
     "preprocess",
     "version",
 ]
@@ -45,7 +47,7 @@ ABI_VERSION = 1
 LIBRARY_VARIABLE = "MDEPLOY_RUNTIME_LIBRARY"
 
 _MAX_RANK = 8
-_DTYPES = {"float32": 1, "int32": 2, "uint8": 6, "int64": 10}
+_DTYPES = {"float32": 1, "int32": 2, "bool": 5, "uint8": 6, "int64": 10}
 _DTYPE_NAMES = {value: name for name, value in _DTYPES.items()}
 _COLOR_ORDERS = {"rgb": 0, "bgr": 1, "gray": 2}
 _RESIZE_MODES = {"bilinear": 0, "nearest": 1}
@@ -130,7 +132,7 @@ class _PreprocessSpec(Structure):
 
 @dataclass(frozen=True)
 class TensorSpec:
-    """Name, shape and dtype of a blob."""
+    """Name, shape and dtype of a blob. An input without a name is meant by its position."""
 
     name: str
     shape: tuple[int, ...]
@@ -178,7 +180,9 @@ def _library() -> ctypes.CDLL:
             f"{path.name} has ABI version {found}, this package needs {ABI_VERSION}; rebuild it with: make native"
         )
     for name, result, arguments in _SIGNATURES:
-        function = getattr(library, name)
+        function = getattr(library, name, None)
+        if function is None:
+            raise UnavailableError(f"{path.name} is older than this package (no {name}); rebuild it with: make native")
         function.restype = result
         function.argtypes = arguments
     return library
@@ -191,6 +195,10 @@ _SIGNATURES: list[tuple[str, Any, list[Any]]] = [
     ("mdeploy_compiler_flags", c_char_p, []),
     ("mdeploy_build_type", c_char_p, []),
     ("mdeploy_best_isa", c_char_p, []),
+    ("mdeploy_operator_count", c_size_t, []),
+    ("mdeploy_operator_type", c_char_p, [c_size_t]),
+    ("mdeploy_pass_count", c_size_t, []),
+    ("mdeploy_pass_name", c_char_p, [c_size_t]),
     (
         "mdeploy_net_load",
         c_int32,
@@ -249,6 +257,18 @@ def compiler() -> tuple[str, str, str]:
         _text(library.mdeploy_compiler_flags()),
         _text(library.mdeploy_build_type()),
     )
+
+
+def operators() -> list[str]:
+    """Return the types of the operators that a net may hold, sorted."""
+    library = _library()
+    return [_text(library.mdeploy_operator_type(index)) for index in range(library.mdeploy_operator_count())]
+
+
+def load_passes() -> list[str]:
+    """Return the names of the passes that rewrite a net at load, in their order."""
+    library = _library()
+    return [_text(library.mdeploy_pass_name(index)) for index in range(library.mdeploy_pass_count())]
 
 
 def load_net(

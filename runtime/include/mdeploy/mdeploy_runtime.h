@@ -44,6 +44,7 @@ typedef enum mdeploy_status {
 typedef enum mdeploy_dtype {  // values of caffe2.TensorProto.DataType
   MDEPLOY_FLOAT32 = 1,
   MDEPLOY_INT32 = 2,
+  MDEPLOY_BOOL = 5,
   MDEPLOY_UINT8 = 6,
   MDEPLOY_INT64 = 10
 } mdeploy_dtype;
@@ -73,11 +74,18 @@ MDEPLOY_API const char* mdeploy_build_type(void);
 MDEPLOY_API const char* mdeploy_best_isa(void);      // what this CPU would run: "avx512", "avx2", "sse2", "neon", ...
 MDEPLOY_API const char* mdeploy_status_name(int32_t status);  // "ok", "check_failed", ... as in the report
 
+// The operators that a net may hold, sorted, and the load-time passes in their order. NULL beyond the last.
+MDEPLOY_API size_t mdeploy_operator_count(void);
+MDEPLOY_API const char* mdeploy_operator_type(size_t index);
+MDEPLOY_API size_t mdeploy_pass_count(void);
+MDEPLOY_API const char* mdeploy_pass_name(size_t index);
+
 // ---------------------------------------------------------------------------------------------------- loading
 typedef struct mdeploy_load_options {
   size_t struct_size;
   // Shapes of the data inputs. A Caffe2 net does not record them, and every choice at load depends on them:
-  // each input of predict_net that init_net does not make must be here.
+  // each input of predict_net that init_net does not make must be here. A spec without a name (NULL or "") means the
+  // input at its position, counted over the external inputs that init_net does not make.
   const mdeploy_tensor_spec* inputs;
   size_t input_count;
   // Instruction set to use, or NULL for the best one (or the one that the environment variable MDEPLOY_ISA names).
@@ -88,7 +96,7 @@ typedef struct mdeploy_load_options {
   // Blobs that must stay readable by name after a run (per-layer comparison), or "*" alone for every blob.
   const char* const* keep_blobs;
   size_t keep_blob_count;
-  // Upper bound on memory for blobs and weights in bytes; 0 means 4 GiB. A net that declares more is refused.
+  // Upper bound on memory for blobs and weights in bytes; 0 means 4 GiB. A net that needs more is refused.
   uint64_t max_bytes;
 } mdeploy_load_options;
 
@@ -103,6 +111,8 @@ MDEPLOY_API mdeploy_status mdeploy_net_load_memory(const void* init_bytes, size_
                                                    mdeploy_error* error);
 MDEPLOY_API void mdeploy_net_free(mdeploy_net* net);
 
+// Inputs are in the order of predict_net's external_input, outputs in that of its external_output (where an old net
+// declares none: the first output of its last operator).
 MDEPLOY_API size_t mdeploy_net_input_count(const mdeploy_net* net);
 MDEPLOY_API size_t mdeploy_net_output_count(const mdeploy_net* net);
 MDEPLOY_API mdeploy_status mdeploy_net_input(const mdeploy_net* net, size_t index, mdeploy_tensor_spec* spec);

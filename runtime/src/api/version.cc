@@ -1,7 +1,9 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/isa.h"
+#include "graph/pass.h"
 #include "mdeploy/mdeploy_runtime.h"
+#include "ops/registry.h"
 
 #define MDEPLOY_STRING_(x) #x
 #define MDEPLOY_STRING(x) MDEPLOY_STRING_(x)
@@ -40,6 +42,16 @@ const char* mdeploy_build_type(void) {
 }
 
 const char* mdeploy_best_isa(void) { return mdeploy::isa_name(mdeploy::best_isa()); }
+
+size_t mdeploy_operator_count(void) { return mdeploy::operator_count(); }
+const char* mdeploy_operator_type(size_t index) {
+  return index < mdeploy::operator_count() ? mdeploy::operator_at(index).type : nullptr;
+}
+
+size_t mdeploy_pass_count(void) { return mdeploy::all_passes().size(); }
+const char* mdeploy_pass_name(size_t index) {
+  return index < mdeploy::all_passes().size() ? mdeploy::all_passes()[index].name : nullptr;
+}
 
 const char* mdeploy_status_name(int32_t status) {
   switch (status) {

@@ -60,7 +60,8 @@ void op_top_k(OpBuilder& b) {
   Shape y = x;
   y[axis] = k;
   b.output(0, DType::kFloat, y);
-  for (int i = 1; i < b.output_count(); ++i) b.output(i, DType::kInt64, y);
+  b.output(1, DType::kInt64, y);
+  if (b.output_count() > 2) b.output(2, DType::kInt64, {y.elements()});
   const int64_t n = x[axis], inner = x.product(axis + 1, x.rank());
   b.kernel([=, outer = x.product(0, axis), outputs = b.output_count()] {
     Kernel kernel;
@@ -119,9 +120,9 @@ bool check_choice(OpBuilder& b) {
 
 }  // namespace
 
-// Element by element, or with enable_broadcast=1 row by row.
+// Element by element, or with broadcast_on_rows=1 row by row.
 void op_where(OpBuilder& b) {
-  const bool rows = b.bool_argument("enable_broadcast", false) || b.bool_argument("broadcast_on_rows", false);
+  const bool rows = b.bool_argument("broadcast_on_rows", false);
   if (!b.ok() || !check_choice(b)) return;
   const Shape& x = b.shape(1);
   const size_t size = dtype_size(b.input(1).dtype);

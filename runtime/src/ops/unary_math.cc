@@ -41,10 +41,6 @@ void op_floor(OpBuilder& b) {
 void op_ceil(OpBuilder& b) {
   unary_operator(b, [](float x) { return std::ceil(x); });
 }
-// Halves go to the even neighbour (std::nearbyint in the default mode).
-void op_round(OpBuilder& b) {
-  unary_operator(b, [](float x) { return std::nearbyint(x); });
-}
 void op_sign(OpBuilder& b) {
   unary_operator(b, [](float x) { return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : x; });
 }

@@ -32,7 +32,7 @@ bool all_images(const std::vector<Value*>& values) {
 bool is_unary(const Node& node) {
   static constexpr const char* kTypes[] = {
       "Abs", "Ceil", "Clip", "Copy", "Cos", "Cube", "Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "LeakyRelu",
-      "Log", "Negative", "Reciprocal", "Relu", "ReluN", "Round", "Rsqrt", "Scale", "Selu", "Sigmoid", "Sign", "Sin",
+      "Log", "Negative", "Reciprocal", "Relu", "ReluN", "Rsqrt", "Scale", "Selu", "Sigmoid", "Sign", "Sin",
       "Softplus", "Softsign", "Sqr", "Sqrt", "StopGradient", "Swish", "Tanh", "ThresholdedRelu"};
   return std::any_of(std::begin(kTypes), std::end(kTypes), [&](const char* type) { return node.is(type); });
 }

@@ -6,11 +6,6 @@
 #include "kernels/isa/target.h"
 #include "kernels/isa_kernels.h"
 
-#if !defined(__clang__)
-#pragma GCC diagnostic ignored "-Wuninitialized"  // gcc 12's own max and min intrinsics set them off
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#endif
-
 MDEPLOY_TARGET_BEGIN("avx512f,avx512bw,avx512dq,avx512vl,avx2,fma")
 namespace mdeploy::avx512 {
 

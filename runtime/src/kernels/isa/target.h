@@ -25,6 +25,12 @@
 #define MDEPLOY_UNROLL MDEPLOY_PRAGMA(GCC unroll 64)
 #endif
 
+#if !defined(__clang__)
+// gcc 12 sees uninitialised use in its own max and min intrinsics, and in arrays whose first write is behind a branch.
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+
 #define MDEPLOY_INLINE inline __attribute__((always_inline))
 
 #endif  // MDEPLOY_KERNELS_ISA_TARGET_H_

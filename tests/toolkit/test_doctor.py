@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""doctor: what it finds is there, what is missing has a remedy."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mdeploy.cli.main import run
+from mdeploy.doctor import examine
+
+
+def test_findings_are_true() -> None:
+    findings = {(finding.kind, finding.name): finding for finding in examine().findings}
+    assert findings["backend", "torch"].version == importlib.metadata.version("torch")
+    assert findings["package", "numpy"].version == importlib.metadata.version("numpy")
+    assert findings["tool", "cmake"].found == (shutil.which("cmake") is not None)
+    assert all(finding.version for finding in findings.values() if finding.found and finding.kind != "tool")
+
+
+def test_what_is_missing_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("MDEPLOY_CAFFE2_PYTHON", raising=False)
+    missing = {finding.name: finding for finding in examine().findings if not finding.found}
+    assert {"adb", "qemu-aarch64", "caffe2"} <= set(missing)
+    assert missing["caffe2"].install == "mdeploy doctor --install-caffe2"
+    assert all(finding.install for finding in missing.values())
+
+
+def test_a_missing_runtime_is_5(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mdeploy.native.library_path", _not_built)
+    monkeypatch.setattr("mdeploy.native._library", _not_built)
+    assert run(["doctor", "--json"]) == 5
+    report = json.loads(capsys.readouterr().out)
+    assert report["ok"] is False
+    assert run(["doctor"]) == 5
+    assert "missing" in capsys.readouterr().out
+
+
+def _not_built() -> None:
+    from mdeploy.errors import UnavailableError
+
+    raise UnavailableError("the mdeploy runtime is not built")
+
+
+def test_table_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["doctor"]) in (0, 5)
+    out = capsys.readouterr().out
+    assert all(name in out for name in ("torch", "onnxruntime", "caffe2", "ziglang", "adb", "cmake"))

@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""predict: scores of several runtimes for pictures, against PyTorch run by hand."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from mdeploy import checkpoint
+from mdeploy.artifact import Artifact
+from mdeploy.backends import PrepareOptions
+from mdeploy.cli.main import run
+from mdeploy.errors import InputError, UnavailableError, UsageError
+from mdeploy.prediction import PicturePrediction, predict, probabilities
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> list[Path]:
+    """Five pictures of the net's own size, so that no resizing stands between them and the check."""
+    generator = np.random.default_rng(7)
+    paths = [tmp_path / f"{i}.png" for i in range(5)]
+    for path in paths:
+        Image.fromarray(generator.integers(0, 256, (32, 32, 3), dtype=np.uint8)).save(path)
+    return paths
+
+
+def test_scores_are_pytorchs(calibrated: Artifact, pictures: list[Path]) -> None:
+    report = predict(calibrated, pictures[:2], ["torch", "mdeploy"])
+    model = checkpoint.build_model(checkpoint.load(calibrated.path.parent / "net.pt"))
+    for path, item in zip(pictures, report.pictures, strict=False):
+        with Image.open(path) as image:
+            pixels = np.asarray(image.convert("RGB"), np.float32) / 255
+        tensor = torch.from_numpy((pixels - 0.5) / 0.5).permute(2, 0, 1)[None]
+        with torch.inference_mode():
+            expected = model(tensor).exp().numpy()[0]
+        for scores in item.probabilities.values():
+            np.testing.assert_allclose(scores, expected, atol=1e-5)
+        assert item.ranking == list(np.argsort(-expected, kind="stable"))
+        assert item.difference.max() < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("values", "meaning", "expected"),
+    [
+        ([[0.25, 0.75]], "probabilities", [0.25, 0.75]),
+        ([[np.log(0.25), np.log(0.75)]], "log_probabilities", [0.25, 0.75]),
+        ([[1000.0, 1000.0]], "logits", [0.5, 0.5]),
+        ([[0.0, np.log(3.0)]], "logits", [0.25, 0.75]),
+    ],
+)
+def test_every_meaning_becomes_probabilities(values: list[list[float]], meaning: str, expected: list[float]) -> None:
+    np.testing.assert_allclose(probabilities(np.array(values), meaning), expected, rtol=1e-12)
+
+
+def test_difference_and_agreement() -> None:
+    item = PicturePrediction("p", {"a": np.array([0.6, 0.4]), "b": np.array([0.6, 0.4]), "c": np.array([0.3, 0.7])})
+    np.testing.assert_allclose(item.difference, [0.3, 0.3])
+    assert not item.agree
+    assert item.ranking == [0, 1]
+
+
+class TestCommand:
+    def test_one_picture_is_table_4(
+        self, calibrated: Artifact, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        flags = ["--backends", "onnxruntime,mdeploy"]
+        assert run(["predict", str(calibrated.path), str(pictures[0]), *flags]) == 0
+        out = capsys.readouterr().out
+        for text in ("Class", "onnxruntime score", "mdeploy runtime score", "max difference", "airplane", "truck"):
+            assert text in out
+
+    def test_many_pictures_are_one_line_each(
+        self, calibrated: Artifact, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(["predict", str(calibrated.path), str(pictures[0].parent), "--backends", "onnxruntime,mdeploy"]) == 0
+        out = capsys.readouterr().out
+        assert "same class for 5 of 5 pictures" in out
+        assert all(path.name in out for path in pictures)
+
+    def test_json(self, calibrated: Artifact, pictures: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+        arguments = ["predict", str(calibrated.path), str(pictures[0]), "--backends", "mdeploy", "--top", "3", "--json"]
+        assert run(arguments) == 0
+        (picture,) = json.loads(capsys.readouterr().out)["pictures"]
+        scores = [entry["scores"]["mdeploy"] for entry in picture["top"]]
+        assert len(scores) == 3
+        assert scores == sorted(scores, reverse=True)
+
+    def test_the_default_artifact(
+        self,
+        calibrated: Artifact,
+        pictures: list[Path],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        (tmp_path / "mdeploy-out").symlink_to(calibrated.path)
+        monkeypatch.chdir(tmp_path)
+        assert run(["predict", pictures[0].name, "--backends", "mdeploy"]) == 0
+        assert run(["predict", "mdeploy-out"]) == 2
+        assert run(["predict"]) == 2
+        assert run(["predict", "none.png"]) == 3
+        capsys.readouterr()
+
+
+def test_errors(calibrated: Artifact, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="no picture"):
+        predict(calibrated, [])
+    with pytest.raises(InputError, match="no such picture"):
+        predict(calibrated, [tmp_path / "none.png"])
+    monkeypatch.setenv("MDEPLOY_CAFFE2_PYTHON", "/nowhere")
+    with pytest.raises(UnavailableError, match="caffe2"):
+        predict(calibrated, pictures, ["caffe2"])
+    report = predict(calibrated, pictures[:1], None, PrepareOptions(threads=1))
+    assert "caffe2" in dict(report.missing)

@@ -59,34 +59,48 @@ class Worker:
 
     def run(self, inputs: Sequence[Array]) -> Answers:
         """Run pictures one by one."""
-        self._connection.send(("run", np.stack(inputs)))
+        self._send("run", np.stack(inputs))
         answers = self._receive()
         assert isinstance(answers, Answers)
         return answers
 
     def peak_memory(self) -> int | None:
         """Largest resident set of the process so far, in bytes; None where the system does not say."""
-        self._connection.send(("memory", None))
+        self._send("memory", None)
         peak: int | None = self._receive()
         return peak
 
+    def kill(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._process.join()
+
     def close(self) -> None:
-        """End the process. May be called twice."""
+        """End the process, when its work is done. May be called twice."""
         self._connection.close()
         self._process.join(timeout=5)
         if self._process.is_alive():
             self._process.kill()
             self._process.join()
 
+    def _send(self, request: str, value: Any) -> None:
+        try:
+            self._connection.send((request, value))
+        except (BrokenPipeError, ConnectionResetError):
+            raise self._ended() from None
+
     def _receive(self) -> Any:
         try:
             kind, value = self._connection.recv()
-        except EOFError:
-            self._process.join(timeout=5)
-            raise UnavailableError(f"{self.name}: its process ended (exit code {self._process.exitcode})") from None
+        except (EOFError, ConnectionResetError):
+            raise self._ended() from None
         if kind == "error":
             raise value
         return value
+
+    def _ended(self) -> UnavailableError:
+        self._process.join(timeout=5)
+        return UnavailableError(f"{self.name}: its process ended (exit code {self._process.exitcode})")
 
 
 def _serve(connection: Connection, name: str, path: Path, options: PrepareOptions) -> None:

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Shares, intervals and times against figures worked out elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from mdeploy.evaluation.statistics import Share, Times
+
+
+# Newcombe, "Two-sided confidence intervals for the single proportion" (1998), table I, method 3 (Wilson's score).
+@pytest.mark.parametrize(
+    ("count", "total", "low", "high"),
+    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)],
+)
+def test_wilson_intervals_of_the_literature(count: int, total: int, low: float, high: float) -> None:
+    assert Share(count, total).interval == (pytest.approx(low, abs=5e-5), pytest.approx(high, abs=5e-5))
+
+
+@pytest.mark.parametrize("total", [1, 7, 10_000])
+def test_the_interval_holds_the_share(total: int) -> None:
+    for count in {0, 1, total // 2, total}:
+        share = Share(count, total)
+        low, high = share.interval
+        assert 0.0 <= low <= share.value <= high <= 1.0
+
+
+def test_times() -> None:
+    times = Times.of([0.001 * i for i in range(1, 102)])  # 1 to 101 ms
+    assert (times.min_ms, times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms) == pytest.approx(
+        (1, 51, 91, 100, 101)
+    )
+    assert times.mean_ms == pytest.approx(51)
+    assert times.std_ms == pytest.approx(29.3002, abs=1e-4)  # sqrt(101 * 102 / 12)
+    assert Times.of([0.002]).std_ms == 0.0

@@ -51,6 +51,7 @@ def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None
     model.ir_version = max(model.ir_version, _IR_VERSION)
     model.producer_name, model.producer_version = "mdeploy", None
     model.doc_string = None
+    model.metadata_props.clear()
     model.graph.name = "main"
     return Prepared(model, cast)
 

@@ -27,6 +27,8 @@ def expand_functions(model: ir.Model) -> ir.Model | None:
     ::
 
         Shrink(x)    becomes    Less, Add, Sub, Where
+
+    A definition is written for an opset of its own; models of older opsets keep the operator.
     """
     changed = False
     refused: set[str] = set()

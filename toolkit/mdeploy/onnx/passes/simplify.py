@@ -36,6 +36,6 @@ def simplify(model: ir.Model) -> ir.Model | None:
     except RuntimeError as error:  # it stops at some valid graphs; what it would have done, the next passes do too
         _log.info("onnxsim stopped: %s", error)
         return None
-    if after.SerializeToString(deterministic=True) == before.SerializeToString(deterministic=True):
+    if list(after.graph.node) == list(before.graph.node):
         return None
     return restore_weights(after, weights)

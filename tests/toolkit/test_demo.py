@@ -1,0 +1,48 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The demo, whole, as a user runs it; and again over what it left."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mdeploy.backends import get_backend
+from mdeploy.demo import Demo, bundled
+from mdeploy.errors import UnavailableError
+
+
+@pytest.mark.xdist_group("harness")
+def test_the_whole_way(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mdeploy", "demo", "-o", "out"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    out = done.stdout
+    for text in ("PyTorch score", "ship", "agree with PyTorch at tol 1e-05", "Latency in ms"):
+        assert text in out
+    if get_backend("caffe2").availability().available:
+        assert "Caffe2 score" in out
+        assert "4 of 4 runtimes agree" in out
+    report = json.loads((tmp_path / "out" / "resnest_small_cifar10-bench-local.json").read_text())
+    assert report["status"] == "ok"
+    assert report["latency_ms"]["n"] >= 10
+    assert {entry["case"] for entry in report["parity"]} == {"zeros", "ones", "random", "demo_picture"}
+    for target in ("host", "android"):
+        path = tmp_path / "out" / f"resnest_small_cifar10-{target}.zip"
+        assert str(path.relative_to(tmp_path)) in out
+        assert "predict_net.pb" in zipfile.ZipFile(path).namelist()
+
+    again = Demo(tmp_path / "out").convert()  # over what is there
+    assert again.artifact.path.is_dir()
+    assert [entry.case for entry in again.artifact.manifest.golden] == ["zeros", "ones", "random", "demo_picture"]
+
+
+def test_a_missing_bundle_says_what_to_do() -> None:
+    with pytest.raises(UnavailableError, match=r"none\.pt is not in this installation"):
+        bundled("none.pt")

@@ -32,9 +32,7 @@ def archive_of(entries: dict[str, bytes | Path], deflated: dict[str, bytes] | No
         start = compressed.header_offset + 30 + len(name.encode())
         data = source.getvalue()[start : start + compressed.compress_size]
         writer.add_raw(apk_zip.RawEntry(name, zipfile.ZIP_DEFLATED, compressed.CRC, len(content), data))
-    offset = stream.tell()
-    directory = writer.central_directory()
-    stream.write(directory + writer.end(len(directory), offset))
+    writer.finish()
     return stream.getvalue()
 
 
@@ -120,9 +118,7 @@ def test_raw_entries_keep_the_compressed_bytes(tmp_path: Path) -> None:
     stream = io.BytesIO()
     writer = ApkWriter(stream)
     writer.add_raw(deflated)
-    offset = stream.tell()
-    directory = writer.central_directory()
-    stream.write(directory + writer.end(len(directory), offset))
+    writer.finish()
     with zipfile.ZipFile(stream) as archive:
         assert archive.read("deflated") == b"abc" * 100
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from mdeploy.artifact import Artifact, golden_path
+from mdeploy.artifact import Artifact
 from mdeploy.errors import InputError, UnavailableError
 from mdeploy.package.apk_zip import ApkWriter, raw_entries
+from mdeploy.package.layout import payload
 from mdeploy.package.signing import write_signed_apk
 from mdeploy.package.signing_keys import debug_key, load_keystore
 
-__all__ = ["ASSET_DIRECTORY", "PACKAGE_ID", "android_base", "build_apk"]
+__all__ = ["ASSET_DIRECTORY", "BASE_PATH", "PACKAGE_ID", "android_base", "build_apk"]
 
 PACKAGE_ID = "org.mdeploy.harness"
 """Application id of the app: one for all models, so a later model's app replaces the earlier one's."""
@@ -25,13 +26,15 @@ PACKAGE_ID = "org.mdeploy.harness"
 ASSET_DIRECTORY = "assets/model"
 """Where the artifact lies inside the APK; the app opens it as ``model/`` of its assets."""
 
-_BASE = Path(__file__).resolve().parent.parent / "_native" / "android-base.zip"
+BASE_PATH = Path(__file__).resolve().parent.parent / "_native" / "android-base.zip"
+"""Where the base is built, and where wheels carry it."""
+
 _REQUIRED_ENTRIES = ("AndroidManifest.xml", "classes.dex", "resources.arsc")
 
 
 def android_base() -> Path | None:
     """Return the app's compiled base where it is there, else None."""
-    return _BASE if _BASE.is_file() else None
+    return BASE_PATH if BASE_PATH.is_file() else None
 
 
 def build_apk(artifact: Artifact, out: Path, keystore: Path | None = None, base: Path | None = None) -> Path:
@@ -56,7 +59,7 @@ def build_apk(artifact: Artifact, out: Path, keystore: Path | None = None, base:
     def fill(apk: ApkWriter) -> None:
         for entry in raw_entries(base):
             apk.add_raw(entry)
-        for name, path in _assets(artifact):
+        for name, path in payload(artifact).items():
             apk.add_stored(f"{ASSET_DIRECTORY}/{name}", path)
 
     write_signed_apk(out, key, fill)
@@ -74,12 +77,3 @@ def _check_base(base: Path) -> None:
         missing.append("lib/<abi>/*.so")
     if missing:
         raise InputError(f"{base}: the app's base lacks {', '.join(missing)}; run 'make android-base' again")
-
-
-def _assets(artifact: Artifact) -> list[tuple[str, Path]]:
-    """What the app needs of the artifact: everything but model.onnx, which no harness reads."""
-    names = ["manifest.json", "init_net.pb", "predict_net.pb"]
-    for entry in artifact.manifest.golden:
-        names += [golden_path(entry.case, "input", index) for index in range(len(artifact.manifest.inputs))]
-        names += [golden_path(entry.case, "output", index) for index in range(len(artifact.manifest.outputs))]
-    return [(name, artifact.path / name) for name in names]

@@ -92,7 +92,10 @@ def raw_entries(path: Path) -> Iterator[RawEntry]:
 
 
 class ApkWriter:
-    """Writes entries to `stream`, which must be seekable and empty; then `central_directory` and `end` close it."""
+    """Writes entries to `stream`, which must be seekable and empty.
+
+    `finish` closes it as a plain zip file; signing takes `central_directory` and `end` apart.
+    """
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
@@ -134,6 +137,12 @@ class ApkWriter:
         """Add an entry as it is; aligned when it is stored."""
         self._begin(entry.name, entry.method, entry.crc, len(entry.data), entry.size)
         self._stream.write(entry.data)
+
+    def finish(self) -> None:
+        """Write the central directory and the end record: a plain zip file, unsigned."""
+        offset = self._stream.tell()
+        directory = self.central_directory()
+        self._stream.write(directory + self.end(len(directory), offset))
 
     def central_directory(self) -> bytes:
         """Return the central directory of what was added."""

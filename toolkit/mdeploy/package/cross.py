@@ -60,7 +60,11 @@ TARGETS = {
     )
 }
 
-_COMPILE = ("-std=c++17", "-O3", "-DNDEBUG", "-ffunction-sections", "-fdata-sections", "-fvisibility=hidden")
+_COMPILE = (
+    *("-std=c++17", "-O2", "-DNDEBUG", "-fvisibility=hidden"),
+    # For size: exceptions need unwinding only where they can pass.
+    *("-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections"),
+)
 _LINK_ELF = (
     "-static",
     "-s",

@@ -418,7 +418,7 @@ class NativeSession(_Handle):
         """Run once. Inputs and outputs go by position; dtypes must be the net's."""
         if len(inputs) != len(self._input_specs):
             raise UsageError(f"the net takes {len(self._input_specs)} inputs, {len(inputs)} given")
-        held = [np.ascontiguousarray(array) for array in inputs]
+        held = [np.asarray(array, order="C") for array in inputs]
         outputs = [np.empty(spec.shape, spec.dtype) for spec in self._output_specs]
         given = (_Tensor * len(held))(*[_tensor_struct(array) for array in held])
         taken = (_Tensor * len(outputs))(*[_tensor_struct(array) for array in outputs])

@@ -76,7 +76,7 @@ class NetBuilder:
 
     def weight(self, array: Array, hint: str) -> str:
         """Add a constant and return its blob. Equal small constants share one."""
-        array = np.ascontiguousarray(array)
+        array = np.asarray(array, order="C")
         key = (array.dtype.str, array.shape, hashlib.sha256(array.tobytes()).digest())
         if array.nbytes <= _SHARE_BELOW and key in self._shared:
             return self._shared[key]

@@ -69,7 +69,7 @@ class PlainSession:
 
 
 def _contiguous(array: Array) -> Array:
-    return np.ascontiguousarray(array)
+    return np.asarray(array, order="C")
 
 
 def _first_line(error: BaseException) -> str:

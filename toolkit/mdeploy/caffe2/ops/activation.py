@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from mdeploy.caffe2.net import Args
 from mdeploy.caffe2.node import NodeContext
 from mdeploy.caffe2.registry import converts
 
@@ -101,13 +100,15 @@ def gelu(context: NodeContext) -> None:
 @converts("Clip", to="Clip", limits="constant bounds")
 def clip(context: NodeContext) -> None:
     """Bounds are attributes before opset 11, inputs after; Caffe2 takes arguments only."""
-    args: Args = {}
+    bounds: dict[str, float] = {}
     for index, name in ((1, "min"), (2, "max")):
         if context.has_input(index):
-            args[name] = float(context.need_constant(index, f"the bound {name}").reshape(()))
+            bounds[name] = float(context.need_constant(index, f"the bound {name}").reshape(()))
         elif context.attribute(name) is not None:
-            args[name] = float(context.attribute(name))
-    context.add("Clip", [context.blob()], **args)
+            bounds[name] = float(context.attribute(name))
+    if "min" in bounds and "max" in bounds:  # ONNX: where they cross, the upper one wins
+        bounds["min"] = min(bounds["min"], bounds["max"])
+    context.add("Clip", [context.blob()], **bounds)
 
 
 @converts(

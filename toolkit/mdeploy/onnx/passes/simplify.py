@@ -8,6 +8,7 @@ import contextlib
 import io
 import logging
 
+import onnx
 import onnx_ir as ir
 
 from mdeploy.onnx.light import proto_with_weights_as_inputs, restore_weights
@@ -36,6 +37,11 @@ def simplify(model: ir.Model) -> ir.Model | None:
     except RuntimeError as error:  # it stops at some valid graphs; what it would have done, the next passes do too
         _log.info("onnxsim stopped: %s", error)
         return None
-    if list(after.graph.node) == list(before.graph.node):
+    if _structure(after) == _structure(before):
         return None
     return restore_weights(after, weights)
+
+
+def _structure(model: onnx.ModelProto) -> list[tuple[object, ...]]:
+    """Everything about the nodes but their names, which onnxsim gives where there are none."""
+    return [(node.op_type, *node.input, *node.output, *node.attribute) for node in model.graph.node]

@@ -107,20 +107,28 @@ class ConvGemm final : public ConvKernel {
     }
   }
 
-  // Weights of 16 output channels from `out` on as (k_blocks * 16, 16), k in the order of pack_input.h.
+  // Weights of 16 output channels from `out` on as (k_blocks * 16, 16), k in the order of pack_input.h. Written front
+  // to back as far as one tap goes; the 16 rows that are read go forward side by side.
   float* pack_block(const WeightView& view, const Product& product, int64_t out, float* to) const {
-    const int64_t taps = shape_.kh * shape_.kw;
+    const int64_t taps = shape_.kh * shape_.kw, inputs = product.section.in_blocks * kChannelBlock;
     const int64_t size = product.k_blocks * kChannelBlock * kChannelBlock;
-    std::fill(to, to + size, 0.0f);
-    for (int64_t o = 0; o < kChannelBlock; ++o) {
-      for (int64_t i = 0; i < product.section.in_blocks * kChannelBlock; ++i) {
-        const float* source = view.taps(out + o, product.section.in_block * kChannelBlock + i);
-        if (source == nullptr) continue;
-        for (int64_t tap = 0; tap < taps; ++tap) {
-          const int64_t k = source_ == Source::kPlanes
-                                ? i * taps + tap
-                                : tap * product.section.in_blocks * kChannelBlock + i;
-          to[k * kChannelBlock + o] = source[tap];
+    const bool planes = source_ == Source::kPlanes;
+    if (planes) std::fill(to, to + size, 0.0f);
+    for (int64_t i = 0; i < inputs; ++i) {
+      const float* rows[kChannelBlock];
+      bool dense = true;
+      for (int64_t o = 0; o < kChannelBlock; ++o) {
+        rows[o] = view.taps(out + o, product.section.in_block * kChannelBlock + i);
+        dense = dense && rows[o] != nullptr;
+      }
+      for (int64_t tap = 0; tap < taps; ++tap) {
+        const int64_t k = planes ? i * taps + tap : tap * inputs + i;
+        if (k * kChannelBlock >= size) break;  // planes have fewer channels than a block
+        float* row = to + k * kChannelBlock;
+        if (dense) {
+          for (int64_t o = 0; o < kChannelBlock; ++o) row[o] = rows[o][tap];
+        } else {
+          for (int64_t o = 0; o < kChannelBlock; ++o) row[o] = rows[o] != nullptr ? rows[o][tap] : 0.0f;
         }
       }
     }

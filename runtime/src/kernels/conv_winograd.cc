@@ -7,7 +7,6 @@
 #include <string>
 
 #include "kernels/blocked_conv.h"
-#include "kernels/winograd_points.h"
 
 namespace mdeploy {
 namespace {
@@ -28,6 +27,7 @@ class ConvWinograd final : public ConvKernel {
         isa_(isa),
         m_(m),
         points_((m + 2) * (m + 2)),
+        weight_(isa.winograd_weight[m == 4 ? 1 : 0]),
         input_(isa.winograd_input[m == 4 ? 1 : 0]),
         output_(isa.winograd_output[m == 4 ? 1 : 0]),
         name_("winograd_f" + std::to_string(m) + "_" + isa.name),
@@ -101,31 +101,24 @@ class ConvWinograd final : public ConvKernel {
   // (pass, point, block of the pass, in_blocks * 16, 16): one pass reads its weights front to back.
   void pack_weights(const WeightView& view, const Product& product) {
     const Section& section = product.section;
-    const int side = m_ + 2;
-    const std::vector<double> g = winograd_weight_matrix(m_);
     const int64_t block_floats = section.in_blocks * kChannelBlock * kChannelBlock;
     float* pass = static_cast<float*>(weights_.data()) + product.weights;
     for (int64_t b = 0; b < section.out_blocks;) {
       const int blocks = pass_blocks(isa_, product.tiling.blocks, section.out_blocks - b);
-      const int64_t point_floats = blocks * block_floats;
-      for (int64_t o = 0; o < blocks * kChannelBlock; ++o) {
+      WinogradWeightArgs args;
+      args.u_step = blocks * block_floats;
+      for (int64_t k = 0; k < blocks; ++k) {
         for (int64_t i = 0; i < section.in_blocks * kChannelBlock; ++i) {
-          float* to = pass + o / kChannelBlock * block_floats + i * kChannelBlock + o % kChannelBlock;
-          const float* taps = view.taps((section.out_block + b) * kChannelBlock + o,
-                                        section.in_block * kChannelBlock + i);
-          double half[6][3] = {};
-          for (int r = 0; r < side && taps != nullptr; ++r) {
-            const double* row = g.data() + r * 3;
-            for (int c = 0; c < 3; ++c) half[r][c] = row[0] * taps[c] + row[1] * taps[3 + c] + row[2] * taps[6 + c];
+          for (int64_t o = 0; o < kChannelBlock; ++o) {
+            const float* taps = view.taps((section.out_block + b + k) * kChannelBlock + o,
+                                          section.in_block * kChannelBlock + i);
+            for (int64_t tap = 0; tap < 9; ++tap) args.g[tap][o] = taps != nullptr ? taps[tap] : 0.0f;
           }
-          for (int r = 0; r < side; ++r) {
-            for (int c = 0; c < side; ++c, to += point_floats) {
-              *to = static_cast<float>(half[r][0] * g[c * 3] + half[r][1] * g[c * 3 + 1] + half[r][2] * g[c * 3 + 2]);
-            }
-          }
+          args.u = pass + k * block_floats + i * kChannelBlock;
+          weight_(args);
         }
       }
-      pass += points_ * point_floats;
+      pass += points_ * args.u_step;
       b += blocks;
     }
   }
@@ -276,6 +269,7 @@ class ConvWinograd final : public ConvKernel {
   const IsaKernels& isa_;
   const int m_;
   const int64_t points_;
+  void (*const weight_)(const WinogradWeightArgs&);
   void (*const input_)(const WinogradInputArgs&);
   void (*const output_)(const WinogradOutputArgs&);
   const std::string name_;

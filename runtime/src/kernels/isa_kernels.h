@@ -39,6 +39,11 @@ struct TileArgs {
 using TileFunction = void (*)(const TileArgs&);
 
 // Winograd F(m x m, 3x3), m = 2 or 4: transforms of one (m+2) x (m+2) patch, 16 channels at a time.
+struct WinogradWeightArgs {
+  float g[9][kChannelBlock];  // the taps of 16 output channels
+  float* u = nullptr;         // point p of the transform goes to u + p * u_step
+  int64_t u_step = 0;
+};
 struct WinogradInputArgs {
   const float* x = nullptr;  // top left pixel of the patch, all of which may be read
   int64_t x_row = 0;         // floats from row to row
@@ -90,7 +95,8 @@ struct IsaKernels {
   int lanes = 1;
   int max_pixels[kMaxTileBlocks + 1] = {};  // widest tile for a number of blocks, 0 for none
   TileFunction tile[kMaxTileBlocks + 1][kMaxTilePixels + 1] = {};
-  void (*winograd_input[2])(const WinogradInputArgs&) = {};  // [0]: F(2x2), [1]: F(4x4)
+  void (*winograd_weight[2])(const WinogradWeightArgs&) = {};  // [0]: F(2x2), [1]: F(4x4)
+  void (*winograd_input[2])(const WinogradInputArgs&) = {};
   void (*winograd_output[2])(const WinogradOutputArgs&) = {};
   void (*depthwise)(const WindowArgs&) = nullptr;
   void (*pool_max)(const WindowArgs&) = nullptr;

@@ -153,11 +153,11 @@ class Planner {
       const Value* memory = root(in, nullptr);
       const bool whole = memory->storage_bytes() == out->storage_bytes() && in->storage_bytes() == out->storage_bytes();
       if (!whole || memory->is_constant() || entries_[memory].last != step) continue;
-      // Another input in the same memory would be overwritten while it is read, unless it is the very same one.
-      const bool shared = std::any_of(node->inputs.begin(), node->inputs.end(), [&](const Value* other) {
-        return other != in && root(other, nullptr) == memory;
-      });
-      if (shared) continue;
+      // Another input in the same memory, such as a residual that is the convolution's input too, would be overwritten
+      // while it is read.
+      const auto uses = std::count_if(node->inputs.begin(), node->inputs.end(),
+                                      [&](const Value* other) { return root(other, nullptr) == memory; });
+      if (uses > 1) continue;
       entries_[memory].last = entries_[out].last;
       entries_[out].parent = memory;
       entries_[out].parent_offset = 0;

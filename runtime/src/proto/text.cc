@@ -135,7 +135,11 @@ class TextParser {
 
 bool looks_like_text(std::string_view bytes) {
   const std::string_view head = bytes.substr(0, 4096);
-  return !head.empty() && std::none_of(head.begin(), head.end(), [](char c) {
+  const size_t first = head.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) return false;
+  const char c = head[first];
+  if (c != '#' && c != '_' && !(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z')) return false;
+  return std::none_of(head.begin(), head.end(), [](char c) {
     const auto byte = static_cast<unsigned char>(c);
     return byte == 0x7f || (byte < 0x20 && byte != '\n' && byte != '\r' && byte != '\t');
   });

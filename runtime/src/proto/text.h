@@ -12,7 +12,7 @@
 
 namespace mdeploy::proto {
 
-// Whether the first bytes hold no control characters other than white space.
+// Whether the bytes begin with a name or a comment and hold no control characters other than white space.
 bool looks_like_text(std::string_view bytes);
 
 // Writes the binary form of the NetDef in `text`. Fields that NetDef does not have are errors, as in protobuf.

@@ -49,14 +49,19 @@ class SplitAttentionConv(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.bn0(self.conv(x)))
-        splits = x.chunk(self.radix, dim=1) if self.radix > 1 else (x,)
+        splits = self._split(x) if self.radix > 1 else (x,)
         pooled = F.adaptive_avg_pool2d(reduce(add, splits), 1)
         attention = self.fc2(F.relu(self.bn1(self.fc1(pooled))))
         if self.radix == 1:
             return x * torch.sigmoid(attention)
-        weights = self._over_splits(attention).chunk(self.radix, dim=1)
+        weights = self._split(self._over_splits(attention))
         weighted: Tensor = reduce(add, (split * weight for split, weight in zip(splits, weights, strict=True)))
         return weighted
+
+    def _split(self, x: Tensor) -> tuple[Tensor, ...]:
+        # By size: by number (chunk), the TorchScript exporter computes the size in the graph.
+        parts: tuple[Tensor, ...] = x.split(self.out_channels, dim=1)  # type: ignore[no-untyped-call]
+        return parts
 
     def _over_splits(self, attention: Tensor) -> Tensor:
         """Softmax over the splits: (N, K*R*C/K, 1, 1), group-major -> (N, R*C, 1, 1), split-major."""

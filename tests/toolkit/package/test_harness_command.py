@@ -201,7 +201,10 @@ def test_broken_files_without_hashes(tiny_copy: Artifact, name: str, damage: str
     manifest = ("--manifest", "manifest.json") if name == "manifest.json" else ()
     done = start(tiny_copy.path, *NETS, *manifest, "--golden", "golden", *QUICK)
     assert done.returncode in (3, 4), done.stderr
-    assert Path(name).stem in done.stderr.splitlines()[-1]
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("mdeploy-harness: ")
+    # An empty init_net is a net without weights: then the operator that lacks one is named.
+    assert Path(name).stem in last or (damage == "empty" and "Conv" in last)
 
 
 def _with_shape(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "base/tensor.h"
 
+#include <sys/mman.h>
+
 namespace mdeploy {
 
 const char* dtype_name(DType dtype) {
@@ -70,4 +72,18 @@ void append_text(std::string& out, const Shape& shape) {
   if (shape.rank() > Shape::kMaxRank) out += ", ...";
   out += ')';
 }
+Buffer::Buffer(size_t bytes) : bytes_(bytes) {
+  if (bytes == 0) return;
+  // Weights fill many megabytes once, at load, where half of the time would go into faults of 4 KB pages. Only whole
+  // large pages are asked for, so nothing is resident that is not used.
+  constexpr size_t kLargePage = size_t{2} << 20;
+  const size_t alignment = bytes >= kLargePage ? kLargePage : kAlignment;
+  void* memory = nullptr;
+  if (bytes > SIZE_MAX - alignment || posix_memalign(&memory, alignment, bytes) != 0) throw std::bad_alloc();
+#if defined(MADV_HUGEPAGE)
+  if (bytes >= kLargePage) madvise(memory, bytes / kLargePage * kLargePage, MADV_HUGEPAGE);
+#endif
+  data_.reset(memory);
+}
+
 }  // namespace mdeploy

@@ -121,12 +121,7 @@ class Buffer {
   static constexpr size_t kAlignment = 64;
 
   Buffer() = default;
-  explicit Buffer(size_t bytes) : bytes_(bytes) {
-    if (bytes == 0) return;
-    void* memory = nullptr;
-    if (bytes > SIZE_MAX - kAlignment || posix_memalign(&memory, kAlignment, bytes) != 0) throw std::bad_alloc();
-    data_.reset(memory);
-  }
+  explicit Buffer(size_t bytes);
 
   void* data() const { return data_.get(); }
   size_t bytes() const { return bytes_; }

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
 
@@ -14,6 +15,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # What tests measure does not belong into the user's history.
+    os.environ["MDEPLOY_DB"] = str(Path(tempfile.mkdtemp(prefix="mdeploy-tests-")) / "history.db")
     # Two workers on two cores: more threads in each only get in each other's way.
     if os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ.setdefault("OMP_NUM_THREADS", "1")

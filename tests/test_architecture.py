@@ -22,7 +22,7 @@ LAYERS = [
     {"parity"},
     {"devices"},
     {"package"},
-    {"report"},
+    {"history", "report"},
     {"sources"},
     {"onnx"},
     {"backends"},

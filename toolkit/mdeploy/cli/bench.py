@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mdeploy.cli import options
+from mdeploy.cli.recording import Recorder, history_options
 
 __all__ = ["command"]
 
@@ -37,6 +38,7 @@ __all__ = ["command"]
 @click.option(
     "-o", "--output", type=options.PATH, default=Path(), help="Directory for the reports. Default: the current one."
 )
+@history_options
 @options.json_option
 def command(
     artifact: Path,
@@ -54,6 +56,7 @@ def command(
     tol: float,
     keystore: Path | None,
     output: Path,
+    recorder: Recorder,
     as_json: bool,
 ) -> int:
     """Run the packaged harness and report latency, parity checked on the device first.
@@ -89,4 +92,10 @@ def command(
         # The harness checks every hash itself, and a golden value that was changed is its parity failure to report.
         opened = Artifact.open(artifact, verify=False)
         outcomes = bench_all(opened, devices or ("local",), asked, output, app=app, keystore=keystore, tell=tell)
+    for outcome in outcomes:
+        if outcome.report is not None:
+            latency = outcome.report.latency_ms
+            figure = f"p50 {latency.p50:.3f} ms" if latency is not None and latency.p50 is not None else "no latency"
+            document, state = outcome.report.to_json(), outcome.report.status
+            recorder.add("bench", opened.name, document, target=outcome.device, outcome=state, headline=figure)
     return print_outcomes(outcomes, as_json)

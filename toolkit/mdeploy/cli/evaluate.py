@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mdeploy.cli import options
+from mdeploy.cli.recording import Recorder, history_options
 
 if TYPE_CHECKING:
     from mdeploy.evaluation.run import EvaluationReport
@@ -24,22 +25,26 @@ _SHOWN = 20
 @click.option("--data", type=options.PATH, required=True, help="The large test set: a folder with a folder per class.")
 @click.option("--small-data", type=options.PATH, help="A small test set in the same form.")
 @click.option("--limit", type=click.IntRange(min=1), help="Take only so many pictures of --data, spread over all.")
+@click.option("--small-limit", type=click.IntRange(min=1), help="The same for --small-data.")
 @options.backends_option
 @options.source_option
 @click.option("--threads", type=click.IntRange(min=0), default=1, show_default=True, help="Threads per runtime.")
 @click.option("--csv", "csv_file", type=options.PATH, help="Also write the figures as CSV.")
 @click.option("--markdown", "markdown_file", type=options.PATH, help="Also write the tables as Markdown.")
+@history_options
 @options.json_option
 def command(
     artifact: Path,
     data: Path,
     small_data: Path | None,
     limit: int | None,
+    small_limit: int | None,
     backends: tuple[str, ...] | None,
     source: Path | None,
     threads: int,
     csv_file: Path | None,
     markdown_file: Path | None,
+    recorder: Recorder,
     as_json: bool,
 ) -> None:
     """Measure accuracy and time per picture on several runtimes.
@@ -64,13 +69,16 @@ def command(
     labels = opened.manifest.labels
     if labels is None:
         raise UsageError(f"{artifact}: has no labels; convert again with --labels")
-    sets = [read_picture_folder(small_data, labels)] if small_data else []
+    sets = [read_picture_folder(small_data, labels, small_limit)] if small_data else []
     sets.append(read_picture_folder(data, labels, limit))
     with progress_bar("evaluate", sum(len(item.pictures) for item in sets)) as advance:
         report = evaluate(opened, sets, backends, PrepareOptions(threads, source), advance)
     for file, text in ((csv_file, tables.to_csv), (markdown_file, tables.to_markdown)):
         if file is not None:
             file.write_text(text(report), encoding="utf-8")
+    share = report.sets[-1].runtimes[0].top1
+    headline = f"top-1 {share.value:.2%} of {share.total}"
+    recorder.add("evaluation", opened.name, report.to_json(), outcome="ok", headline=headline)
     if as_json:
         print_json(report.to_json())
     else:

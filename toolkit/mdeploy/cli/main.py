@@ -31,6 +31,8 @@ VERBS: dict[str, str] = {
     "bench": "Run the native harness here or on a phone and report latency.",
     "predict": "Classify pictures on any runtimes and compare their scores.",
     "evaluate": "Accuracy, agreement and time per picture over test sets.",
+    "history": "List the runs that were recorded.",
+    "diff": "Compare the latencies of two runs.",
     "inspect": "Show what is in a net, an ONNX file or an artifact.",
     "devices": "List the devices that bench can use.",
     "doctor": "Check what is installed here and say how to get the rest.",

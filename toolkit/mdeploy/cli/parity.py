@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mdeploy.cli import options
+from mdeploy.cli.recording import Recorder, history_options
 
 __all__ = ["command"]
 
@@ -24,6 +25,7 @@ __all__ = ["command"]
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of --layers.")
 @click.option("--bisect", is_flag=True, help="Cut out the smallest part of the net that fails by itself.")
 @click.option("--part", type=options.PATH, help="Where --bisect writes that part. Default: ./NAME-part.")
+@history_options
 @options.json_option
 def command(
     artifact: Path,
@@ -36,6 +38,7 @@ def command(
     top: int,
     bisect: bool,
     part: Path | None,
+    recorder: Recorder,
     as_json: bool,
 ) -> int:
     """Compare every runtime with what PyTorch computed.
@@ -72,6 +75,8 @@ def command(
         else:
             print_inspection(inspection, stdout_console(), top)
         return inspection.exit_code
+    outcome, headline = ("passed" if report.exit_code == 0 else "failed"), f"needs tol {report.required_tolerance:.2g}"
+    recorder.add("parity", opened.name, report.to_json(), outcome=outcome, headline=headline)
     if as_json:
         print_json(report.to_json())
     else:

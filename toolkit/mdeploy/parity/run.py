@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,6 +54,8 @@ class ParityReport:
     """All backends on all golden cases."""
 
     artifact: str
+    reference: str
+    """Who gave the golden outputs."""
     tolerance: Tolerance
     backends: tuple[BackendResult, ...]
     warnings: tuple[str, ...] = ()
@@ -64,11 +67,19 @@ class ParityReport:
             return CheckFailed.exit_code
         return next((backend.exit_code for backend in self.backends if backend.status == "error"), 0)
 
+    @property
+    def required_tolerance(self) -> float:
+        """The smallest tolerance that every output of every backend would pass; infinite when none would."""
+        comparisons = [output.comparison for backend in self.backends for output in backend.outputs]
+        needed = [math.inf if c.required_tolerance is None else c.required_tolerance for c in comparisons]
+        return max(needed, default=math.inf)
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values; what is not defined, NaN and infinities are null."""
         return {
             "schema": "mdeploy-parity/1",
             "artifact": self.artifact,
+            "reference": self.reference,
             "tolerance": {"tol": self.tolerance.tol, "rtol": self.tolerance.rtol},
             "passed": self.exit_code == 0,
             "backends": [_backend_json(backend) for backend in self.backends],
@@ -122,7 +133,10 @@ def run_parity(
         )
     _require_other_than_reference(results)
     order = [*dict.fromkeys([*(names or ()), *results])] if names is not None else _table_order(results)
-    return ParityReport(artifact.name, tolerance, tuple(results[name] for name in order), _warnings(cases, tolerance))
+    # convert answers the golden cases with PyTorch where the source is a torch module, else with onnxruntime.
+    reference = {"onnx": "onnxruntime", "caffe2": "real Caffe2"}.get(artifact.manifest.source.kind, "PyTorch")
+    found = tuple(results[name] for name in order)
+    return ParityReport(artifact.name, reference, tolerance, found, _warnings(cases, tolerance))
 
 
 def _run_cases(

@@ -21,7 +21,7 @@ def print_report(report: ParityReport, console: Console) -> None:
     """Print one row per backend, case and output, then what is missing and the verdict."""
     many_outputs = len({output.output for backend in report.backends for output in backend.outputs}) > 1
     rule = f"tol {report.tolerance.tol:g}" + (f", rtol {report.tolerance.rtol:g}" if report.tolerance.rtol else "")
-    table = Table(title=f"Parity of {escape(report.artifact)} with PyTorch ({rule})", title_justify="left")
+    table = Table(title=f"Parity of {escape(report.artifact)} with {report.reference} ({rule})", title_justify="left")
     table.add_column("Runtime", no_wrap=True)
     table.add_column("Case", no_wrap=True)
     if many_outputs:
@@ -48,7 +48,9 @@ def print_report(report: ParityReport, console: Console) -> None:
     ran = [backend for backend in report.backends if backend.ran]
     passed = sum(backend.status == "passed" for backend in ran)
     colour = "green" if report.exit_code == 0 else "bold red"
-    console.print(f"[{colour}]{passed} of {len(ran)} runtimes agree with PyTorch at {rule}[/]", highlight=False)
+    console.print(
+        f"[{colour}]{passed} of {len(ran)} runtimes agree with {report.reference} at {rule}[/]", highlight=False
+    )
 
 
 def _cells(output: OutputResult, many_outputs: bool) -> list[str]:

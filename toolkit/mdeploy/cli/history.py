@@ -1,0 +1,55 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``mdeploy history``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mdeploy.cli import options
+
+__all__ = ["command"]
+
+
+@click.command("history", short_help="List the runs that were recorded.")
+@click.argument("run", type=click.IntRange(min=1), required=False)
+@click.option("--artifact", help="Only runs of the model of this name.")
+@click.option("--kind", type=click.Choice(["bench", "parity", "evaluation"]), help="Only runs of this kind.")
+@click.option("--last", type=click.IntRange(min=1), default=30, show_default=True, help="At most so many.")
+@click.option("--db", type=options.PATH, help="History file. Default: MDEPLOY_DB, or history.db in the data folder.")
+@options.json_option
+def command(run: int | None, artifact: str | None, kind: str | None, last: int, db: Path | None, as_json: bool) -> None:
+    """List recorded runs, newest first; with RUN, print that run's whole document.
+
+    \b
+    mdeploy history
+    mdeploy history --kind bench --artifact resnest50 --json
+    mdeploy history 12 > report.json
+    """
+    from mdeploy.cli.output import print_json, stdout_console
+    from mdeploy.history.store import History
+
+    history = History(db)
+    if run is not None:
+        print_json(history.document(run))
+        return
+    runs = history.runs(artifact, kind, last)
+    if as_json:
+        print_json({"database": str(history.path), "runs": [item.to_json() for item in runs]})
+        return
+    if not runs:
+        click.echo(f"no runs in {history.path}")
+        return
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(str(history.path)), title_justify="left")
+    for heading in ("Run", "When (UTC)", "Kind", "Model", "Device", "Outcome", "Figure"):
+        table.add_column(heading, justify="right" if heading == "Run" else "left")
+    for item in runs:
+        when = item.created.partition("+")[0].replace("T", " ")
+        cells = (str(item.id), when, item.kind, item.artifact, item.target, item.outcome, item.headline)
+        table.add_row(*map(escape, cells))
+    stdout_console().print(table)

@@ -1,0 +1,51 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Every report goes into the history, unless asked not to. A history that cannot be written never fails a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mdeploy.cli.options import PATH
+from mdeploy.errors import InputError
+
+__all__ = ["Recorder", "history_options"]
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Where to record, if anywhere."""
+
+    path: Path | None
+    enabled: bool
+
+    def add(
+        self, kind: str, artifact: str, document: dict[str, Any], *, target: str = "", outcome: str, headline: str
+    ) -> None:
+        """Append a run; on failure say so on stderr and go on."""
+        if not self.enabled:
+            return
+        from mdeploy.history.store import History
+
+        try:
+            History(self.path).add(kind, artifact, document, target=target, outcome=outcome, headline=headline)
+        except InputError as error:
+            click.echo(f"mdeploy: not recorded: {error}", err=True)
+
+
+def history_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """``--db`` and ``--no-history``, handed to the verb as one ``recorder``."""
+
+    @click.option("--db", type=PATH, help="History file. Default: MDEPLOY_DB, or history.db in the user's data folder.")
+    @click.option("--no-history", is_flag=True, help="Do not record this run.")
+    @wraps(function)
+    def wrapped(*arguments: Any, db: Path | None, no_history: bool, **flags: Any) -> Any:
+        return function(*arguments, recorder=Recorder(db, not no_history), **flags)
+
+    return wrapped

@@ -14,9 +14,10 @@ namespace mdeploy {
 struct LoadContext {
   BuildSettings settings;
   MemoryBudget budget;
-  ThreadPool pool{1};
+  ThreadPool pool;
 
-  LoadContext(const BuildSettings& s, uint64_t max_bytes) : settings(s), budget(max_bytes) {}
+  LoadContext(const BuildSettings& s, uint64_t max_bytes, int threads = 1)
+      : settings(s), budget(max_bytes), pool(threads) {}
 };
 
 // Runs the node and gives its outputs their contents. Its inputs must be constants, or its kernel must not read them.

@@ -11,19 +11,34 @@
 namespace mdeploy {
 namespace {
 
-template <typename T, typename R, typename F>
-void run_binary(OpBuilder& b, const BinaryShapes& s, F f, bool can_overwrite) {
+// The walk over the operands, and which of them the output may overwrite: the same for all types and functors.
+struct BinaryPlan {
+  BroadcastWalk walk;
+  TailLanes tail;
+  bool clears;  // the tail: it is of floats
+};
+BinaryPlan plan_binary(OpBuilder& b, const BinaryShapes& s, bool can_overwrite) {
   if (can_overwrite && s.a == s.out) {
     b.may_overwrite(0);
   } else if (can_overwrite && s.b == s.out) {
     b.may_overwrite(1);
   }
-  const Value* y = b.node().outputs[0];
-  const BinaryShapes m = y->layout.is_plain() ? s : blocked_shapes(s, y->layout);
-  b.run([f, walk = BroadcastWalk(m.a, m.b, m.out), tail = TailLanes(*y)](RunContext& c) {
-    broadcast_loop(c.pool, walk, c.in<T>(0), c.in<T>(1), c.out<R>(0), f);
-    if constexpr (std::is_same_v<R, float>) tail.clear(c.out<float>(0));
+  const Value& y = *b.node().outputs[0];
+  const BinaryShapes m = y.layout.is_plain() ? s : blocked_shapes(s, y.layout);
+  return {BroadcastWalk(m.a, m.b, m.out), TailLanes(y), y.desc.dtype == DType::kFloat};
+}
+
+template <typename F>
+void run_kernel(OpBuilder& b, const BinaryPlan& plan, const BroadcastKernel& kernel, F f) {
+  b.run([f, kernel, plan](RunContext& c) {
+    broadcast(c.pool, plan.walk, kernel, &f, c.inputs[0], c.inputs[1], c.outputs[0]);
+    if (plan.clears) plan.tail.clear(c.out<float>(0));
   });
+}
+
+template <typename T, typename R, typename F>
+void run_binary(OpBuilder& b, const BinaryShapes& s, F f, bool can_overwrite) {
+  run_kernel(b, plan_binary(b, s, can_overwrite), broadcast_kernel<T, R, F>(), f);
 }
 
 bool same_dtypes(OpBuilder& b) {

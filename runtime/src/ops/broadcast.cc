@@ -129,4 +129,26 @@ BinaryShapes blocked_shapes(const BinaryShapes& shapes, Layout layout) {
   return {blocked(shapes.a), blocked(shapes.b), blocked(shapes.out)};
 }
 
+void broadcast(ThreadPool& pool, const BroadcastWalk& walk, const BroadcastKernel& kernel, const void* f, const void* a,
+               const void* b, void* out) {
+  constexpr int64_t kGrain = 16384;
+  const int64_t inner = walk.inner(), outer = walk.outer();
+  const int64_t a_step = walk.a_step(), b_step = walk.b_step();
+  if (inner == 0 || outer == 0) return;
+  const auto row_part = [&](int64_t row, int64_t begin, int64_t n) {
+    int64_t a_offset = 0, b_offset = 0;
+    walk.offsets(row, &a_offset, &b_offset);
+    kernel.row(f, static_cast<const char*>(a) + (a_offset + begin * a_step) * kernel.in_bytes, a_step,
+               static_cast<const char*>(b) + (b_offset + begin * b_step) * kernel.in_bytes, b_step,
+               static_cast<char*>(out) + (row * inner + begin) * kernel.out_bytes, n);
+  };
+  if (outer == 1) {
+    pool.parallel_for(inner, kGrain, [&](int64_t begin, int64_t end, int) { row_part(0, begin, end - begin); });
+  } else {
+    pool.parallel_for(outer, std::max<int64_t>(1, kGrain / inner), [&](int64_t begin, int64_t end, int) {
+      for (int64_t row = begin; row < end; ++row) row_part(row, 0, inner);
+    });
+  }
+}
+
 }  // namespace mdeploy

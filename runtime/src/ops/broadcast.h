@@ -47,37 +47,38 @@ bool binary_shapes(OpBuilder& builder, BinaryShapes* shapes);
 // be blocked as well, or be one pixel of whole blocks; one with a single channel must be plain.
 BinaryShapes blocked_shapes(const BinaryShapes& shapes, Layout layout);
 
-// out[i] = f(a[i], b[i]) over the walk.
+// One row of a walk: out[i] = f(a[i * a_step], b[i * b_step]) for n elements. `f` is the caller's functor.
+using BroadcastRow = void (*)(const void* f, const void* a, int64_t a_step, const void* b, int64_t b_step, void* out,
+                              int64_t n);
+
+// A functor over operands of one type. There are many functors and types, so only the row is compiled for each of them.
+struct BroadcastKernel {
+  BroadcastRow row;
+  int64_t in_bytes, out_bytes;  // of an element
+};
+
 template <typename T, typename R, typename F>
-void broadcast_loop(ThreadPool& pool, const BroadcastWalk& walk, const T* a, const T* b, R* out, F f) {
-  const int64_t inner = walk.inner();
-  const int64_t a_step = walk.a_step(), b_step = walk.b_step();
-  auto row_part = [&](int64_t row, int64_t begin, int64_t end) {
-    int64_t a_offset = 0, b_offset = 0;
-    walk.offsets(row, &a_offset, &b_offset);
-    const T* pa = a + a_offset;
-    const T* pb = b + b_offset;
-    R* po = out + row * inner;
+BroadcastKernel broadcast_kernel() {
+  const BroadcastRow row = [](const void* context, const void* a, int64_t a_step, const void* b, int64_t b_step,
+                              void* out, int64_t n) {
+    const F& f = *static_cast<const F*>(context);
+    const T *pa = static_cast<const T*>(a), *pb = static_cast<const T*>(b);
+    R* po = static_cast<R*>(out);
     if (a_step == 1 && b_step == 1) {
-      for (int64_t i = begin; i < end; ++i) po[i] = f(pa[i], pb[i]);
+      for (int64_t i = 0; i < n; ++i) po[i] = f(pa[i], pb[i]);
     } else if (a_step == 1 && b_step == 0) {
       const T vb = *pb;
-      for (int64_t i = begin; i < end; ++i) po[i] = f(pa[i], vb);
+      for (int64_t i = 0; i < n; ++i) po[i] = f(pa[i], vb);
     } else {
-      for (int64_t i = begin; i < end; ++i) po[i] = f(pa[i * a_step], pb[i * b_step]);
+      for (int64_t i = 0; i < n; ++i) po[i] = f(pa[i * a_step], pb[i * b_step]);
     }
   };
-  constexpr int64_t kGrain = 16384;
-  const int64_t outer = walk.outer();
-  if (inner == 0 || outer == 0) return;
-  if (outer == 1) {
-    pool.parallel_for(inner, kGrain, [&](int64_t begin, int64_t end, int) { row_part(0, begin, end); });
-  } else {
-    pool.parallel_for(outer, std::max<int64_t>(1, kGrain / inner), [&](int64_t begin, int64_t end, int) {
-      for (int64_t row = begin; row < end; ++row) row_part(row, 0, inner);
-    });
-  }
+  return {row, sizeof(T), sizeof(R)};
 }
+
+// Runs a kernel over the walk.
+void broadcast(ThreadPool& pool, const BroadcastWalk& walk, const BroadcastKernel& kernel, const void* f, const void* a,
+               const void* b, void* out);
 
 }  // namespace mdeploy
 

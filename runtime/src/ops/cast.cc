@@ -26,13 +26,28 @@ To convert(From v) {
   }
 }
 
+// Converts n elements. There is one for every pair of types, so it is all that is compiled for each.
+using CastRange = void (*)(const void* x, void* y, int64_t n);
+
+template <typename From, typename To>
+void cast_range(const void* x, void* y, int64_t n) {
+  const From* from = static_cast<const From*>(x);
+  To* to = static_cast<To*>(y);
+  for (int64_t i = 0; i < n; ++i) to[i] = convert<To, From>(from[i]);
+}
+
+void run_cast(OpBuilder& b, CastRange cast, size_t from_bytes, size_t to_bytes) {
+  b.run([=, n = b.input(0).elements()](RunContext& c) {
+    c.pool.parallel_for(n, kElementGrain, [&](int64_t begin, int64_t end, int) {
+      const size_t at = static_cast<size_t>(begin);
+      cast(c.in<char>(0) + at * from_bytes, c.out<char>(0) + at * to_bytes, end - begin);
+    });
+  });
+}
+
 template <typename From, typename To>
 void run_cast(OpBuilder& b) {
-  b.run([n = b.input(0).elements()](RunContext& c) {
-    const From* x = c.in<From>(0);
-    To* y = c.out<To>(0);
-    for_elements(c.pool, n, [=](int64_t i) { y[i] = convert<To, From>(x[i]); });
-  });
+  run_cast(b, cast_range<From, To>, sizeof(From), sizeof(To));
 }
 
 template <typename From>

@@ -3,6 +3,7 @@
 #include "plan/executable.h"
 
 #include <algorithm>
+#include <mutex>
 
 #include "ops/registry.h"
 #include "plan/memory_plan.h"
@@ -59,19 +60,71 @@ size_t Executable::scratch_bytes(int threads) const {
   return most;
 }
 
-Status compile(Graph& graph, LoadContext& context, Executable* executable) {
-  std::vector<Kernel> kernels;
-  std::vector<int> in_place;
-  for (const auto& node : graph.nodes()) {
-    OpBuilder builder(*node, context.settings);
-    node->op->make(builder);
+namespace {
+
+// Makes the kernels of all nodes, several at a time: packing weights is what loading spends its time on.
+class KernelMaker {
+ public:
+  KernelMaker(Graph& graph, LoadContext& context) : graph_(graph), context_(context), kernels_(graph.nodes().size()) {}
+
+  Status run() {
+    context_.pool.parallel_for(static_cast<int64_t>(kernels_.size()), [this](int64_t i, int) {
+      try {
+        const Status status = make(static_cast<size_t>(i));
+        if (!status.ok()) fail(static_cast<size_t>(i), status);
+      } catch (...) {
+        std::lock_guard<std::mutex> lock(mutex_);
+        exception_ = std::current_exception();
+      }
+    });
+    if (exception_) std::rethrow_exception(exception_);
+    return status_;
+  }
+
+  std::vector<Kernel>& kernels() { return kernels_; }
+
+ private:
+  Status make(size_t index) {
+    Node& node = *graph_.nodes()[index];
+    OpBuilder builder(node, context_.settings);
+    node.op->make(builder);
     MDEPLOY_TRY(builder.status());
     Kernel kernel = builder.make_kernel();
-    MDEPLOY_TRY(context.budget.take(kernel.packed_bytes));
-    release_packed(*node, kernel, context);
+    std::lock_guard<std::mutex> lock(mutex_);
+    MDEPLOY_TRY(context_.budget.take(kernel.packed_bytes));
+    release_packed(node, kernel, context_);
+    kernels_[index] = std::move(kernel);
+    return {};
+  }
+
+  // The error of the first node counts, whichever thread was faster.
+  void fail(size_t index, const Status& status) {
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (status_.ok() || index < failed_) {
+      status_ = status;
+      failed_ = index;
+    }
+  }
+
+  Graph& graph_;
+  LoadContext& context_;
+  std::vector<Kernel> kernels_;
+  std::mutex mutex_;
+  Status status_;
+  size_t failed_ = 0;
+  std::exception_ptr exception_;
+};
+
+}  // namespace
+
+Status compile(Graph& graph, LoadContext& context, Executable* executable) {
+  KernelMaker maker(graph, context);
+  MDEPLOY_TRY(maker.run());
+  std::vector<Kernel>& kernels = maker.kernels();
+  std::vector<int> in_place;
+  for (const Kernel& kernel : kernels) {
     executable->macs += kernel.macs;
     in_place.push_back(kernel.in_place);
-    kernels.push_back(std::move(kernel));
   }
 
   const MemoryPlan plan = plan_memory(graph, in_place);

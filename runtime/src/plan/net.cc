@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan/net.h"
 
+#include <algorithm>
 #include <cstdlib>
 
+#include "cpu/affinity.h"
 #include "graph/pass.h"
 
 namespace mdeploy {
@@ -40,7 +42,8 @@ Status load_net(std::string_view init_bytes, std::string_view predict_bytes, con
   MDEPLOY_TRY(proto::read_netdef(init_bytes, &init_storage, &init).with_prefix("init_net: "));
   MDEPLOY_TRY(proto::read_netdef(predict_bytes, &predict_storage, &predict).with_prefix("predict_net: "));
 
-  LoadContext context(settings, options.max_bytes);
+  constexpr int kMostLoadThreads = 4;
+  LoadContext context(settings, options.max_bytes, std::min(usable_cores(), kMostLoadThreads));
   Graph graph;
   BuildOptions build = options.build;
   if (!init_storage.empty()) build.release = nullptr;  // the text form's values lie elsewhere

@@ -137,6 +137,19 @@ void Argument::read_floats(float* out) const {
   }
 }
 
+std::string_view Argument::packed_floats() const {
+  std::string_view run;
+  WireReader reader(body);
+  while (reader.next()) {
+    if (reader.field() == kFloats && reader.type() == WireType::kBytes && run.empty()) {
+      run = reader.bytes();
+    } else {
+      reader.skip();
+    }
+  }
+  return run.size() / sizeof(float) == float_count ? run : std::string_view();
+}
+
 void Argument::read_ints(int64_t* out) const {
   WireReader reader(body);
   while (reader.next()) {

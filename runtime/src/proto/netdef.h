@@ -28,6 +28,8 @@ struct Argument {
 
   // Decode in file order, packed or not. `out` holds float_count or int_count elements.
   void read_floats(float* out) const;
+  // The bytes of the floats where they are one packed run, as our converter writes them; otherwise empty.
+  std::string_view packed_floats() const;
   void read_ints(int64_t* out) const;
   std::vector<float> floats() const;
   std::vector<int64_t> ints() const;

@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Published models through ``convert``, from both exporters, judged in our runtime and in real Caffe2.
+
+``python tests/conformance/models.py [--match TEXT] [--exporters dynamo,torchscript] [--backends mdeploy,caffe2]``
+
+Prints the table that is kept in docs/models.md. Models are untrained; their batch-norm statistics come from one
+pass in training mode, so that the outputs depend on the input. Needs torchvision, timm and resnest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mdeploy.backends import PrepareOptions, get_backend
+from mdeploy.conversion import ConvertOptions, convert
+from mdeploy.errors import MdeployError
+from mdeploy.parity.tolerance import Tolerance, compare
+from mdeploy.sources import SourceOptions
+from mdeploy.sources.factory import build_module
+from mdeploy_training.calibration import calibrate
+
+TOLERANCE = Tolerance(1e-5)
+
+_TORCHVISION = (
+    *("alexnet", "vgg11_bn", "resnet18", "resnet50", "resnext50_32x4d", "wide_resnet50_2"),
+    *("squeezenet1_0", "squeezenet1_1", "densenet121", "googlenet", "inception_v3"),
+    *("mobilenet_v2", "mobilenet_v3_small", "mobilenet_v3_large", "shufflenet_v2_x1_0", "mnasnet1_0"),
+    *("efficientnet_b0", "efficientnet_v2_s", "regnet_x_400mf", "regnet_y_400mf", "convnext_tiny"),
+)
+_TIMM = (
+    *("resnest14d", "resnest26d", "resnest50d", "resnest50d_1s4x24d", "resnest101e"),
+    *("seresnet50", "skresnet34", "skresnet50"),
+)
+# Alexnet and VGG pool adaptively to sizes that divide only this one; Inception cuts its pictures down quickly.
+_SIZES = {"alexnet": 224, "vgg11_bn": 224, "inception_v3": 139}
+_ARGUMENTS = {name: {"aux_logits": False, "init_weights": True} for name in ("googlenet", "inception_v3")}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A published model: how to make it, and the size of picture it is tried at."""
+
+    name: str
+    factory: str
+    arguments: dict[str, Any]
+    size: int
+
+
+MODELS = (
+    *(Model(n, f"torchvision.models:{n}", _ARGUMENTS.get(n, {}), _SIZES.get(n, 64)) for n in _TORCHVISION),
+    *(Model(f"timm {n}", "timm:create_model", {"model_name": n}, 64) for n in _TIMM),
+    Model("resnest resnest50", "resnest.torch:resnest50", {"pretrained": False}, 64),
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One model from one exporter: the smallest tolerance that passes per runtime, or why there is none."""
+
+    model: str
+    exporter: str
+    required: dict[str, float | None]
+    passed: bool
+    reason: str = ""
+
+    def markdown(self) -> str:
+        """A line of the table."""
+        figures = " | ".join("-" if value is None else f"{value:.1e}" for value in self.required.values())
+        return f"| {self.model} | {self.exporter} | {figures} | {'yes' if self.passed else f'no: {self.reason}'} |"
+
+
+def judge(model: Model, exporter: str, backends: Sequence[str]) -> Row:
+    """Build, calibrate, convert and run one model."""
+    torch.manual_seed(0)
+    shape = (1, 3, model.size, model.size)
+    module = calibrate(build_module(model.factory, model.arguments), shape, seed=0)
+    required: dict[str, float | None] = dict.fromkeys(backends)
+    with tempfile.TemporaryDirectory() as place:
+        weights = Path(place) / "weights.pt"
+        torch.save(module.state_dict(), weights)
+        source = SourceOptions(model.factory, model.arguments, {"": shape})
+        options = ConvertOptions(output=Path(place) / "out", source=source, exporter=exporter)
+        try:
+            artifact = convert(weights, options).artifact
+        except MdeployError as error:
+            return Row(model.name, exporter, required, False, " ".join(str(error).split())[:300])
+        for name in backends:
+            try:
+                session = get_backend(name).prepare(artifact, PrepareOptions())
+            except MdeployError as error:
+                return Row(model.name, exporter, required, False, f"{name}: {' '.join(str(error).split())[:300]}")
+            comparisons = [
+                compare(case.outputs[index], answer, spec.meaning, TOLERANCE)
+                for case in artifact.golden_cases()
+                for index, (answer, spec) in enumerate(
+                    zip(session.run(case.inputs), artifact.manifest.outputs, strict=True)
+                )
+            ]
+            session.close()
+            tolerances = [comparison.required_tolerance for comparison in comparisons]
+            required[name] = None if None in tolerances else max(value for value in tolerances if value is not None)
+            if not all(comparison.passed for comparison in comparisons):
+                return Row(model.name, exporter, required, False, f"{name} is off by {required[name]}")
+    return Row(model.name, exporter, required, True)
+
+
+def main() -> int:
+    """Print the table; 1 if a model did not pass."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--match", default="")
+    parser.add_argument("--exporters", default="dynamo,torchscript")
+    parser.add_argument("--backends", default="mdeploy,caffe2")
+    arguments = parser.parse_args()
+    backends = arguments.backends.split(",")
+    print(f"| model | exporter | {' | '.join(backends)} | passes at {TOLERANCE.tol:g} |")
+    print("| --- | --- |" + " --- |" * (len(backends) + 1))
+    passed = True
+    for model in MODELS:
+        if arguments.match not in model.name:
+            continue
+        for exporter in arguments.exporters.split(","):
+            row = judge(model, exporter, backends)
+            passed = passed and row.passed
+            print(row.markdown(), flush=True)
+    return 0 if passed else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

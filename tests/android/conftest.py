@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Devices for the tests: stand-in daemons that a private adb server is connected to."""
+"""What the Android tests share: devices (stand-in daemons on a private adb server), a real artifact, the app's base.
+
+All tests here run in one worker: Maven, zig and the devices would only wait for each other in several.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,55 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from adbd_stand_in import StandIn
+
+from mdeploy.artifact import Artifact
+from mdeploy.conversion import ConvertOptions, convert
+from mdeploy.package.android_base import build_base
+from mdeploy.package.apk import build_apk
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("android"))
+
+
+@pytest.fixture(scope="session")
+def picture(repository: Path) -> Path:
+    """A picture that is larger than the model's input."""
+    return repository / "examples" / "demo_picture.png"
+
+
+@pytest.fixture(scope="session")
+def artifact(bundled_checkpoint: Path, picture: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The bundled model, converted, with a golden case made from the picture."""
+    folder = tmp_path_factory.mktemp("android-artifact")
+    (folder / "pictures").mkdir()
+    shutil.copy(picture, folder / "pictures")
+    options = ConvertOptions(output=folder / "artifact", golden_images=folder / "pictures")
+    convert(bundled_checkpoint, options)
+    return Artifact.open(folder / "artifact")
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The app's base, built from source."""
+    for tool in ("mvn", "javac", "aapt2"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    return build_base(tmp_path_factory.mktemp("android-base") / "android-base.zip")
+
+
+@pytest.fixture(scope="session")
+def apk(artifact: Artifact, base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The signed app with the model in it."""
+    folder = tmp_path_factory.mktemp("apk")
+    patch = pytest.MonkeyPatch()
+    patch.setenv("XDG_DATA_HOME", str(folder))
+    try:
+        return build_apk(artifact, folder / "model.apk", base=base)
+    finally:
+        patch.undo()
 
 
 @pytest.fixture(scope="session")

@@ -128,6 +128,9 @@ def app(arguments: list[str]) -> int:
         log("java.lang.IllegalStateException: played by the test")
         PID.unlink()
         return 1
+    if behaviour == "refuses":
+        log(f"MDeployDone id={run_id} exit=2 status=usage error=--runs: 'x' is not a number that it takes")
+        return 0
     model, report = DATA / "no_backup" / "model", DATA / "files" / "reports" / f"{run_id}.json"
     report.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(APK) as archive:

@@ -1,0 +1,60 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The app's JVM tests: Robolectric starts the screen, and the host build of the harness runs behind it by JNI and as a
+child process. Maven keeps what it downloads, so later runs work offline."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import pytest
+
+from mdeploy.artifact import Artifact
+
+TESTS_AT_LEAST = 50  # on two versions of Android
+
+
+def test_the_app_on_the_oldest_and_the_newest_android(artifact: Artifact, picture: Path, repository: Path) -> None:
+    for tool in ("mvn", "javac", "aapt2", "cmake"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    project = repository / "android_harness"
+    native = build_native(project, repository / "build" / "android-jni")
+    for report in (project / "target" / "surefire-reports").glob("*.xml"):
+        report.unlink()
+    command = ["mvn", "--batch-mode", "test", f"-Dmdeploy.native.dir={native}"]
+    command += [f"-Dmdeploy.artifact={artifact.path}", f"-Dmdeploy.picture={picture}"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[-6000:]
+    runs, skipped = 0, 0
+    for total in re.finditer(
+        r"Tests run: (\d+), Failures: 0, Errors: 0, Skipped: (\d+)\s*$", done.stdout, re.MULTILINE
+    ):
+        runs, skipped = runs + int(total[1]), skipped + int(total[2])
+    assert runs >= TESTS_AT_LEAST, done.stdout[-3000:]
+    assert skipped == 0
+    screens = list((project / "target").glob("screen-*.png"))
+    assert len(screens) == 2
+    last = ElementTree.parse(project / "target" / "surefire-reports" / "TEST-org.mdeploy.harness.MainActivityTest.xml")
+    names = {case.get("name") for case in last.getroot().iter("testcase")}
+    assert any(name and name.startswith("runsInProcessAndShowsTheResult") for name in names)
+
+
+def build_native(project: Path, build: Path) -> Path:
+    """Build the JNI library and the command for this machine; return a folder laid out like nativeLibraryDir."""
+    launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
+    generator = ["-G", "Ninja"] if shutil.which("ninja") else []
+    source = project / "app" / "src" / "main" / "cpp"
+    subprocess.run(["cmake", "-S", source, "-B", build, *generator, *launcher], check=True, capture_output=True)
+    jobs = str(min(2, os.cpu_count() or 1))
+    subprocess.run(["cmake", "--build", build, "--parallel", jobs], check=True, capture_output=True)
+    native = build / "native-library-dir"
+    native.mkdir(exist_ok=True)
+    shutil.copy2(build / "libmdeploy_jni.so", native)
+    shutil.copy2(build / "runtime" / "harness" / "mdeploy-harness", native / "libmdeploy_harness.so")
+    return native

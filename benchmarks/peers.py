@@ -1,0 +1,314 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Our runtime beside the ones that a user would pick instead, on the same machine, in the same run.
+
+    python benchmarks/peers.py --setup                # once: environments with the peers (several GB)
+    python benchmarks/peers.py                        # three nets, 1 and 2 threads, 20 rounds
+    python benchmarks/peers.py basic --threads 1 --peers mdeploy,onnxruntime --json
+
+Every runtime gets the form of the net that suits it best and computes in float32. Each runs in a process of its own;
+one is awake at a time, in turn, and its output must agree with torch's before anything is timed. Ratios are medians of
+per-round ratios, so what the machine does meanwhile meets both sides. The ceiling is what the cores reach with nothing
+but multiply-adds in registers, measured in the same rounds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from native_build import CACHE, build
+from peer_runtimes.nets import NETS
+
+ROOT = Path(__file__).resolve().parent.parent
+CONSOLE = Console(stderr=True)
+
+# The environment that each runtime lives in, and what is installed into it.
+ENVIRONMENTS: dict[str, list[str]] = {
+    "peers": [
+        "torch torchvision numpy onnx onnxscript onnxsim onnxruntime openvino ncnn pnnx MNN",
+        "ai-edge-litert litert-torch",
+    ],
+    "peers-executorch": ["executorch"],
+}
+HOMES = {
+    "mdeploy": None,
+    "torch": None,
+    "onnxruntime": "peers",
+    "openvino": "peers",
+    "ncnn": "peers",
+    "mnn": "peers",
+    "litert": "peers",
+    "executorch": "peers-executorch",
+    "caffe2": "caffe2",
+}
+TOLERANCE = 1e-4
+"""Of |a - b| / max(1, |b|) against torch: rounding stays far below, a wrong result far above."""
+
+
+@dataclass
+class Worker:
+    """A runtime's process, stopped unless it is its turn."""
+
+    peer: str
+    threads: int
+    process: subprocess.Popen[str]
+    started: dict[str, Any]
+    difference: float = 0.0
+    rounds: list[list[float]] = field(default_factory=list)
+
+    def measure(self, repetitions: int) -> None:
+        """One turn."""
+        os.kill(self.process.pid, signal.SIGCONT)
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{repetitions}\n")
+        self.process.stdin.flush()
+        answer = _answer(self.process)
+        os.kill(self.process.pid, signal.SIGSTOP)
+        if answer is None:
+            raise click.ClickException(f"{self.peer} with {self.threads} thread(s) died while it was measured")
+        self.rounds.append(answer["ms"])
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+
+    @property
+    def samples(self) -> list[float]:
+        return sorted(ms for one in self.rounds for ms in one)
+
+    @property
+    def medians(self) -> list[float]:
+        return [statistics.median(one) for one in self.rounds]
+
+
+def _python(peer: str) -> Path:
+    home = HOMES[peer]
+    if home is None:
+        return Path(sys.executable)
+    return Path.home() / ".cache" / "mdeploy" / home / "bin" / "python"
+
+
+def _environment(threads: int) -> dict[str, str]:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        environment[name] = str(threads)
+    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / part) for part in ("benchmarks", "toolkit", "training"))
+    return environment
+
+
+def _answer(process: subprocess.Popen[str]) -> dict[str, Any] | None:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    return json.loads(line) if line.strip() else None
+
+
+def _setup() -> None:
+    for name, groups in ENVIRONMENTS.items():
+        home = Path.home() / ".cache" / "mdeploy" / name
+        CONSOLE.print(f"{name}: {home}")
+        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
+        for group in groups:
+            subprocess.run([str(home / "bin" / "pip"), "install", "--quiet", *group.split()], check=True)
+
+
+def _prepare(net: str) -> Path:
+    """The net's directory: checkpoint, our artifact and the input. Made once."""
+    directory = CACHE / net
+    directory.mkdir(parents=True, exist_ok=True)
+    spec = NETS[net]
+    tools = Path(sys.executable).parent
+    if not (directory / "checkpoint.pt").exists():
+        CONSOLE.print(f"{net}: making a checkpoint")
+        arguments = [option for k, v in spec.arguments.items() for option in ("--arg", f"{k}={v}")]
+        command = [str(tools / "mdeploy-train"), "init", spec.model, *arguments, "--size", str(spec.size)]
+        subprocess.run([*command, "-o", str(directory / "checkpoint.pt")], check=True, capture_output=True)
+    if not (directory / "artifact" / "manifest.json").exists():
+        CONSOLE.print(f"{net}: converting")
+        command = [str(tools / "mdeploy"), "convert", str(directory / "checkpoint.pt")]
+        subprocess.run([*command, "-o", str(directory / "artifact")], check=True, capture_output=True)
+    if not (directory / "input.npy").exists():
+        golden = directory / "artifact" / "golden" / "random" / "input_0.npy"
+        (directory / "input.npy").write_bytes(golden.read_bytes())
+    return directory
+
+
+def _form(peer: str, net: str, directory: Path) -> str | None:
+    """Make the peer's file; the reason where that fails."""
+    if HOMES[peer] is None or peer == "caffe2":
+        return None
+    command = [str(_python(peer)), "-m", "peer_runtimes.forms", net, str(directory), peer]
+    done = subprocess.run(command, env=_environment(2), capture_output=True, text=True, check=False)
+    if done.returncode == 0:
+        return None
+    return "conversion failed: " + (done.stderr.strip().splitlines() or ["no message"])[-1]
+
+
+def _start(peer: str, net: str, directory: Path, threads: int, log: Path) -> Worker | None:
+    command = [str(_python(peer)), "-m", "peer_runtimes.worker", peer, net, str(directory), str(threads)]
+    with log.open("a") as errors:
+        process = subprocess.Popen(
+            command,
+            env=_environment(threads),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        )
+    started = _answer(process)
+    if started is None:
+        process.wait()
+        return None
+    os.kill(process.pid, signal.SIGSTOP)
+    return Worker(peer, threads, process, started)
+
+
+def _difference(output: list[float], reference: list[float]) -> float:
+    if len(output) != len(reference):
+        return float("inf")
+    return max(abs(a - b) / max(1.0, abs(b)) for a, b in zip(output, reference, strict=True))
+
+
+def _ceiling(program: Path, threads: int) -> float:
+    done = subprocess.run([str(program), str(threads)], capture_output=True, text=True, check=True)
+    return float(json.loads(done.stdout)["gflops"])
+
+
+def _run_net(net: str, peers: list[str], threads: list[int], rounds: int, repetitions: int) -> dict[str, Any]:
+    program = build("ceiling")
+    directory = _prepare(net)
+    log = directory / "peers.log"
+    workers: list[Worker] = []
+    missing: dict[str, str] = {}
+    try:
+        for peer in peers:
+            if not _python(peer).exists():
+                missing[peer] = "not installed (python benchmarks/peers.py --setup)"
+                continue
+            reason = _form(peer, net, directory)
+            if reason is not None:
+                missing[peer] = reason
+                continue
+            for count in threads:
+                worker = _start(peer, net, directory, count, log)
+                if worker is None:
+                    missing[peer] = f"does not run; its words are in {log}"
+                    break
+                workers.append(worker)
+        reference = next(w.started["output"] for w in workers if w.peer == "torch")
+        for worker in list(workers):
+            worker.difference = _difference(worker.started["output"], reference)
+            if not worker.difference <= TOLERANCE:
+                missing[worker.peer] = f"wrong output: {worker.difference:.1e} from torch's"
+                worker.close()
+                workers.remove(worker)
+        ceilings: dict[int, list[float]] = {count: [] for count in threads}
+        for _ in range(rounds):
+            for count in threads:
+                ceilings[count].append(_ceiling(program, count))
+            for worker in workers:
+                worker.measure(repetitions)
+    finally:
+        for worker in workers:
+            worker.close()
+    ceiling = {count: statistics.median(values) for count, values in ceilings.items()}
+    results = [_summary(net, count, ceiling[count], workers) for count in threads]
+    return {"net": net, "rounds": rounds, "repetitions": repetitions, "results": results, "missing": missing}
+
+
+def _summary(net: str, threads: int, ceiling: float, workers: list[Worker]) -> dict[str, Any]:
+    mine = [w for w in workers if w.threads == threads]
+    ours = next((w for w in mine if w.peer == "mdeploy"), None)
+    rows: dict[str, Any] = {}
+    for worker in mine:
+        samples = worker.samples
+        median = statistics.median(samples)
+        rows[worker.peer] = {
+            "median_ms": median,
+            "p10_ms": samples[len(samples) // 10],
+            "gflops": 2 * NETS[net].macs / median / 1e6,
+            "fraction_of_ceiling": 2 * NETS[net].macs / median / 1e6 / ceiling,
+            "ours_over_peer": _ratio(ours, worker) if ours else None,
+            "difference": worker.difference,
+            "load_ms": worker.started["load_ms"],
+            "first_ms": worker.started["first_ms"],
+        }
+    others = [peer for peer in rows if peer != "mdeploy"]
+    best = min(others, key=lambda peer: rows[peer]["median_ms"], default=None)
+    return {"threads": threads, "ceiling_gflops": ceiling, "best_peer": best, "peers": rows}
+
+
+def _ratio(ours: Worker, peer: Worker) -> float:
+    return statistics.median(a / b for a, b in zip(ours.medians, peer.medians, strict=True))
+
+
+def _print(report: dict[str, Any]) -> None:
+    console = Console()
+    for result in report["results"]:
+        title = f"{report['net']}, {result['threads']} thread(s), ceiling {result['ceiling_gflops']:.0f} GFLOP/s"
+        table = Table(title=title, caption="* the best peer")
+        for column in ("runtime", "median ms", "p10 ms", "ours / it", "GFLOP/s", "of ceiling", "off torch"):
+            table.add_column(column, justify="left" if column == "runtime" else "right")
+        for peer, row in sorted(result["peers"].items(), key=lambda item: item[1]["median_ms"]):
+            ratio = "" if row["ours_over_peer"] is None or peer == "mdeploy" else f"{row['ours_over_peer']:.2f}"
+            table.add_row(
+                peer + (" *" if peer == result["best_peer"] else ""),
+                f"{row['median_ms']:.2f}",
+                f"{row['p10_ms']:.2f}",
+                ratio,
+                f"{row['gflops']:.0f}",
+                f"{row['fraction_of_ceiling']:.2f}",
+                f"{row['difference']:.1e}",
+            )
+        console.print(table)
+    for peer, reason in report["missing"].items():
+        console.print(f"{peer}: {reason}", markup=False)
+
+
+@click.command(help=__doc__)
+@click.argument("nets", nargs=-1, type=click.Choice(list(NETS)))
+@click.option("--threads", default="1,2", show_default=True, help="Numbers of threads, with commas.")
+@click.option("--peers", default=",".join(HOMES), show_default=True, help="Runtimes, with commas; torch always runs.")
+@click.option("--rounds", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--repetitions", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs a turn.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a net instead of tables.")
+@click.option("--setup", is_flag=True, help="Install the peers and stop.")
+def main(
+    nets: tuple[str, ...], threads: str, peers: str, rounds: int, repetitions: int, as_json: bool, setup: bool
+) -> None:
+    """Run the comparison and print it."""
+    if setup:
+        _setup()
+        return
+    wanted = [peer.strip() for peer in peers.split(",")]
+    unknown = [peer for peer in wanted if peer not in HOMES]
+    if unknown:
+        raise click.UsageError(f"--peers: no runtime {', '.join(unknown)}; there are {', '.join(HOMES)}")
+    if not all(count.isdigit() and int(count) > 0 for count in threads.split(",")):
+        raise click.UsageError("--threads: numbers with commas, such as 1,2")
+    chosen = [peer for peer in HOMES if peer in wanted or peer == "torch"]
+    for net in nets or tuple(NETS):
+        start = time.perf_counter()
+        report = _run_net(net, chosen, [int(count) for count in threads.split(",")], rounds, repetitions)
+        report["seconds"] = time.perf_counter() - start
+        if as_json:
+            click.echo(json.dumps(report))
+        else:
+            _print(report)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX's own backend tests through ``convert`` and the runtimes: passed, refused with a reason, or failed.
 
-``python tests/conformance/onnx_backend.py [--backends mdeploy,caffe2] [--match TEXT] [--list refused]``
+``python tests/conformance/onnx_backend.py [--backends mdeploy,caffe2] [--match conv,pool] [--list refused]``
 
 The tests feed everything as graph inputs, weights and axes too. In a model for a phone those are constants: where a
 test is refused as it stands, all its inputs but the first become initializers and it is tried again.
@@ -71,9 +71,10 @@ class Runtimes:
 
 
 def cases(match: str = "", kinds: Sequence[str] = KINDS) -> list[Any]:
-    """The tests whose name contains ``match``."""
+    """The tests whose name contains a part of ``match``."""
     found = [*node.collect_testcases(None), *model.collect_testcases()]
-    local = (case for case in found if _kind(case) in kinds and match in case.name)
+    parts = match.split(",")
+    local = (case for case in found if _kind(case) in kinds and any(part in case.name for part in parts))
     return list({case.name: case for case in local}.values())
 
 
@@ -161,7 +162,7 @@ def main() -> int:
     """Run, print the counts, and return 1 if anything failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--backends", default="mdeploy,caffe2")
-    parser.add_argument("--match", default="")
+    parser.add_argument("--match", default="", help="parts of names, by comma; default: all")
     parser.add_argument("--kinds", default=",".join(KINDS))
     parser.add_argument("--list", choices=["passed", "refused", "failed"], action="append", default=["failed"])
     arguments = parser.parse_args()

@@ -9,8 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import onnx
 import pytest
 import torch
+from onnx import helper
 from torch import nn
 
 from mdeploy.artifact import Artifact
@@ -82,6 +84,26 @@ def test_exit_codes(script: Path, arguments: list[str], code: int, capsys: pytes
     assert len(captured.err.splitlines()) == 1
     assert captured.err.startswith("mdeploy: ")
     assert sorted(item.name for item in script.parent.iterdir()) == before
+
+
+def test_every_unsupported_node_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    kinds = ("Tan", "Atan", "Tan")
+    nodes = [helper.make_node(kind, [f"x{i}"], [f"x{i + 1}"], name=f"node_{i}") for i, kind in enumerate(kinds)]
+    info = helper.make_tensor_value_info
+    graph = helper.make_graph(nodes, "g", [info("x0", 1, [1, 4])], [info("x3", 1, [1, 4])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), "m.onnx")
+    assert run(["convert", "m.onnx"]) == 4
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1].startswith("mdeploy: 3 nodes cannot be converted")
+    assert all(f"│ node_{i} " in captured.err for i in range(3))
+    assert run(["convert", "m.onnx", "--json"]) == 4
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    assert [finding["node"] for finding in findings] == ["node_0", "node_1", "node_2"]
+    assert [item.name for item in tmp_path.iterdir()] == ["m.onnx"]
 
 
 def test_an_interrupt_leaves_nothing_behind(script: Path) -> None:

@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +17,7 @@ from mdeploy.cli.output import print_json, stdout_console
 from mdeploy.progress import status
 
 if TYPE_CHECKING:
+    from mdeploy.caffe2.translate import UnsupportedModelError
     from mdeploy.conversion import Conversion
 
 __all__ = ["command", "shape_map"]
@@ -113,6 +116,7 @@ def command(source: Path, **flags: Any) -> None:
     ONNX file. Checkpoints and state_dicts are read as plain data. TorchScript and .pt2 files are programs: convert
     only those that you trust.
     """
+    from mdeploy.caffe2.translate import UnsupportedModelError
     from mdeploy.conversion import ConvertOptions, convert
     from mdeploy.sources import SourceOptions
 
@@ -129,12 +133,30 @@ def command(source: Path, **flags: Any) -> None:
         skip_passes=flags["skip_passes"],
         packed=not flags["unpacked"],
     )
-    with status(f"converting {source.name}") as update:
-        result = convert(source, options, update)
+    try:
+        with status(f"converting {source.name}") as update:
+            result = convert(source, options, update)
+    except UnsupportedModelError as error:
+        _print_findings(error, flags["as_json"])
+        raise
     if flags["as_json"]:
         print_json(result.to_json())
     else:
         _print(result)
+
+
+def _print_findings(error: UnsupportedModelError, as_json: bool) -> None:
+    """Every node that stands in the way: as JSON, or as a table where there are several."""
+    if as_json:
+        print_json({"findings": [asdict(finding) for finding in error.findings]})
+    elif len(error.findings) > 1:
+        from rich.console import Console
+        from rich.table import Table
+
+        table = Table("node", "operator", "why", "what to do")
+        for finding in error.findings:
+            table.add_row(finding.node, finding.op_type, finding.reason, finding.remedy)
+        Console(stderr=True, width=None if sys.stderr.isatty() else 200).print(table)
 
 
 def _print(result: Conversion) -> None:

@@ -7,8 +7,6 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
-import os
-import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ import onnx_ir as ir
 import torch
 
 from mdeploy.errors import UnsupportedError
+from mdeploy.onnx.silence import silent_output
 
 __all__ = ["EXPORTERS", "Export", "export", "quiet_torch"]
 
@@ -81,7 +80,7 @@ def _dynamo(
 
 def _torchscript(module: torch.nn.Module, inputs: Sequence[torch.Tensor], input_names: Sequence[str]) -> ir.Model:
     stream = io.BytesIO()
-    with quiet_torch(), _silent_output(), torch.no_grad():
+    with quiet_torch(), silent_output(), torch.no_grad():
         torch.onnx.export(
             module,
             tuple(inputs),
@@ -121,24 +120,6 @@ def quiet_torch() -> Iterator[None]:
             yield
     finally:
         logging.disable(disabled)
-
-
-@contextlib.contextmanager
-def _silent_output() -> Iterator[None]:
-    """When it fails, the TorchScript exporter prints the whole graph from C++, past Python's own streams."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = [(number, os.dup(number)) for number in (1, 2)]
-    nothing = os.open(os.devnull, os.O_WRONLY)
-    try:
-        for number, _ in saved:
-            os.dup2(nothing, number)
-        yield
-    finally:
-        for number, copy in saved:
-            os.dup2(copy, number)
-            os.close(copy)
-        os.close(nothing)
 
 
 def _reason(error: BaseException) -> str:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import logging
 
 import onnx
 import onnx_ir as ir
 
 from mdeploy.onnx.light import proto_with_weights_as_inputs, restore_weights
+from mdeploy.onnx.silence import silent_output
 
 __all__ = ["simplify"]
 
@@ -32,7 +31,7 @@ def simplify(model: ir.Model) -> ir.Model | None:
 
     before, weights = proto_with_weights_as_inputs(model)
     try:
-        with contextlib.redirect_stdout(io.StringIO()):
+        with silent_output():
             after, _ = onnxsim.simplify(before, check_n=0)
     except RuntimeError as error:  # it stops at some valid graphs; what it would have done, the next passes do too
         _log.info("onnxsim stopped: %s", error)

@@ -1,0 +1,54 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The two conformance commands on a selection that every build can afford."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mdeploy.backends import get_backend
+
+HERE = Path(__file__).parent
+NODES = "test_conv,pool,softmax,gemm,test_slice,_pad,test_resize,test_reduce_mean,test_batchnorm,test_add,test_concat"
+MODELS = (
+    "resnet18,squeezenet1_1,googlenet,mobilenet_v2,mobilenet_v3_small,shufflenet_v2_x1_0,efficientnet_b0,regnet_y_400mf"
+)
+
+
+def backends() -> str:
+    """Those that are here; our runtime at least."""
+    if not get_backend("mdeploy").availability().available:
+        pytest.skip("the native runtime is not built")
+    return "mdeploy,caffe2" if get_backend("caffe2").availability().available else "mdeploy"
+
+
+def command(script: str, *arguments: str) -> str:
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    line = [sys.executable, str(HERE / script), "--backends", backends(), *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+def test_onnx_backend_tests_pass_or_are_refused() -> None:
+    output = command("onnx_backend.py", "--match", NODES, "--kinds", "node,light")
+    counts = re.search(r"passed (\d+), refused (\d+), failed (\d+)", output)
+    assert counts is not None, output
+    passed, _, failed = (int(count) for count in counts.groups())
+    assert failed == 0
+    assert passed > 150
+
+
+@pytest.mark.parametrize("exporter", ["dynamo", "torchscript"])
+def test_published_models_pass(exporter: str) -> None:
+    pytest.importorskip("torchvision")
+    output = command("models.py", "--models", MODELS, "--exporters", exporter)
+    rows = [line for line in output.splitlines() if line.startswith("| ") and "---" not in line][1:]
+    assert len(rows) == len(MODELS.split(","))
+    assert all(row.endswith("| yes |") for row in rows), output

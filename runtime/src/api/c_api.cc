@@ -36,6 +36,7 @@ Status read_options(const mdeploy_load_options* options, LoadOptions* result) {
     if (!result->isa) return usage_error("there is no instruction set ", quoted(options->isa));
   }
   if (options->max_bytes != 0) result->max_bytes = options->max_bytes;
+  result->max_bytes = std::min<uint64_t>(result->max_bytes, SIZE_MAX / 2);
   for (size_t i = 0; i < options->skip_pass_count; ++i) result->skip_passes.emplace_back(options->skip_passes[i]);
   for (size_t i = 0; i < options->keep_blob_count; ++i) result->build.keep.emplace_back(options->keep_blobs[i]);
   for (size_t i = 0; i < options->input_count; ++i) {

@@ -59,7 +59,8 @@ struct DTypeOf<bool> { static constexpr DType value = DType::kBool; };
 class Shape {
  public:
   static constexpr int kMaxRank = MDEPLOY_MAX_RANK;
-  static constexpr int64_t kMaxElements = int64_t{1} << 40;
+  // Small enough that bytes, even of blocked activations, fit size_t.
+  static constexpr int64_t kMaxElements = int64_t{1} << (sizeof(size_t) == 8 ? 40 : 27);
 
   Shape() = default;
   Shape(std::initializer_list<int64_t> dims) {
@@ -103,6 +104,15 @@ class Shape {
 };
 
 void append_text(std::string& out, const Shape& shape);  // (1, 3, 32, 32)
+
+// The product, or the largest number where it does not fit: for counts of work, which no check bounds.
+inline int64_t saturating_product(std::initializer_list<int64_t> factors) {
+  int64_t product = 1;
+  for (int64_t factor : factors) {
+    if (__builtin_mul_overflow(product, factor, &product)) return INT64_MAX;
+  }
+  return product;
+}
 
 struct TensorDesc {
   DType dtype = DType::kUndefined;

@@ -13,6 +13,7 @@
 #include <limits>
 #include <memory>
 
+#include "base/tensor.h"
 #include "cpu/isa.h"
 #include "cpu/thread_pool.h"
 #include "kernels/layout.h"
@@ -29,7 +30,7 @@ struct ConvShape {
   int64_t pad_t = 0, pad_l = 0, pad_b = 0, pad_r = 0;
   int64_t groups = 1;  // divides c_in and c_out
 
-  int64_t macs() const { return n * c_out * out_h * out_w * (c_in / groups) * kh * kw; }
+  int64_t macs() const { return saturating_product({n, c_out, out_h, out_w, c_in / groups, kh, kw}); }
   int64_t weight_count() const { return c_out * (c_in / groups) * kh * kw; }
 };
 

@@ -45,6 +45,9 @@ void pool_row(PoolKind kind, const PoolShape& s, const IsaKernels& isa, const fl
 void run_pool(PoolKind kind, const PoolShape& s, Isa set, Layout input, Layout output, const float* x, float* y,
               ThreadPool& pool) {
   const IsaKernels* isa = isa_kernels(set);
+  // Whole blocks of one pixel are the same in both layouts: a global average may be plain, as an FC wants it.
+  if (s.c % kChannelBlock == 0 && s.h * s.w == 1) input = Layout::blocked(kChannelBlock);
+  if (s.c % kChannelBlock == 0 && s.out_h * s.out_w == 1) output = Layout::blocked(kChannelBlock);
   if (isa == nullptr || input.block != kChannelBlock || output.block != kChannelBlock) {
     pool_reference(kind, s, input, output, x, y, pool);
     return;

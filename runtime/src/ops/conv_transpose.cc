@@ -54,7 +54,7 @@ void op_conv_transpose(OpBuilder& b) {
   if (!b.require(out_h > 0 && out_w > 0, "the output would be empty: ", out_h, " x ", out_w)) return;
   b.output(0, DType::kFloat, {x[0], c_out, out_h, out_w});
   if (!b.ok()) return;
-  b.macs(x.elements() * w[1] * w[2] * w[3]);
+  b.macs(saturating_product({x.elements(), w[1], w[2], w[3]}));
 
   b.run([=](RunContext& c) {
     const int64_t group_in = x[1] / groups, group_out = w[1], taps = w[2] * w[3];

@@ -53,7 +53,7 @@ void op_matmul(OpBuilder& builder) {
   if (!builder.require(p.k == b_k, "inner dimensions differ: ", p.k, " in ", a, " and ", b_k, " in ", b)) return;
   builder.output(0, DType::kFloat, {p.m, p.n});
   if (!builder.ok()) return;
-  builder.macs(p.m * p.n * p.k);
+  builder.macs(saturating_product({p.m, p.n, p.k}));
   builder.run([p](RunContext& c) {
     const float *x = c.in<float>(0), *y = c.in<float>(1);
     float* z = c.out<float>(0);
@@ -93,7 +93,7 @@ void op_batch_matmul(OpBuilder& builder) {
   if (y.rank() == 0) y.push_back(1);
   builder.output(0, DType::kFloat, y);
   if (!builder.ok()) return;
-  builder.macs(batch.elements() * p.m * p.n * p.k);
+  builder.macs(saturating_product({batch.elements(), p.m, p.n, p.k}));
 
   builder.run([p, batch, a_batch, b_batch, a_size = a[a.rank() - 2] * a[a.rank() - 1],
                b_size = b[b.rank() - 2] * b[b.rank() - 1]](RunContext& c) {

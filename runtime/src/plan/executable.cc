@@ -18,7 +18,7 @@ bool lies_in(const MemoryPlan& plan, const Value* to, const Value* from, int64_t
   const Placement& a = plan.placements.at(to);
   const Placement& b = plan.placements.at(from);
   return elements >= 0 && a.kind == b.kind && a.constant == b.constant &&
-         a.offset == b.offset + static_cast<size_t>(elements) * dtype_size(to->desc.dtype);
+         a.offset == b.offset + static_cast<uint64_t>(elements) * dtype_size(to->desc.dtype);
 }
 
 // Whether running the node would do nothing: all its results lie where its inputs already are.
@@ -129,7 +129,7 @@ Status compile(Graph& graph, LoadContext& context, Executable* executable) {
 
   const MemoryPlan plan = plan_memory(graph, in_place);
   MDEPLOY_TRY(context.budget.take(plan.arena_bytes));
-  executable->arena_bytes = plan.arena_bytes;
+  executable->arena_bytes = static_cast<size_t>(plan.arena_bytes);
   executable->max_bytes = context.budget.limit();
   executable->name = graph.name;
   executable->isa = isa_name(context.settings.isa);
@@ -139,7 +139,7 @@ Status compile(Graph& graph, LoadContext& context, Executable* executable) {
     Slot slot;
     slot.desc = value->desc;
     slot.layout = value->layout;
-    slot.offset = placement.offset;
+    slot.offset = static_cast<size_t>(placement.offset);
     slot.unused = placement.kind == Placement::Kind::kUnused;
     if (placement.kind == Placement::Kind::kConstant) slot.constant = placement.constant->constant;
     slot_of[value.get()] = executable->slots.size();

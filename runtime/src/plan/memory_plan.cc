@@ -8,30 +8,30 @@
 namespace mdeploy {
 namespace {
 
-constexpr size_t kAlignment = Buffer::kAlignment;
+constexpr uint64_t kAlignment = Buffer::kAlignment;
 constexpr size_t kAlways = SIZE_MAX;
 
 // What we know of a value while planning. A value that lies inside another has a parent; the root of the chain owns
 // the memory, and its life covers that of all inside.
 struct Entry {
   const Value* parent = nullptr;
-  size_t parent_offset = 0;
+  uint64_t parent_offset = 0;
   bool needed = false;
   size_t first = kAlways, last = 0;  // steps; of roots
-  size_t offset = 0;                 // in the arena; of roots
+  uint64_t offset = 0;               // in the arena; of roots
 };
 
 // Free runs of an arena that grows at its end.
 class FreeList {
  public:
-  size_t take(size_t bytes) {
+  uint64_t take(uint64_t bytes) {
     auto best = runs_.end();
     for (auto it = runs_.begin(); it != runs_.end(); ++it) {
       if (it->second >= bytes && (best == runs_.end() || it->second < best->second)) best = it;
     }
     if (best == runs_.end()) {
       // The last run may be extended rather than left behind.
-      size_t offset = size_;
+      uint64_t offset = size_;
       if (!runs_.empty()) {
         const auto last = std::prev(runs_.end());
         if (last->first + last->second == size_) {
@@ -48,7 +48,7 @@ class FreeList {
     return offset;
   }
 
-  void give_back(size_t offset, size_t bytes) {
+  void give_back(uint64_t offset, uint64_t bytes) {
     auto next = runs_.lower_bound(offset);
     if (next != runs_.end() && offset + bytes == next->first) {
       bytes += next->second;
@@ -64,11 +64,11 @@ class FreeList {
     runs_[offset] = bytes;
   }
 
-  size_t size() const { return size_; }
+  uint64_t size() const { return size_; }
 
  private:
-  std::map<size_t, size_t> runs_;
-  size_t size_ = 0;
+  std::map<uint64_t, uint64_t> runs_;
+  uint64_t size_ = 0;
 };
 
 class Planner {
@@ -110,11 +110,11 @@ class Planner {
     Entry& entry = entries_[value];
     if (entry.parent != nullptr || root(parent, nullptr) == value) return;  // placed already, or a circle
     entry.parent = parent;
-    entry.parent_offset = static_cast<size_t>(elements) * dtype_size(value->desc.dtype);
+    entry.parent_offset = static_cast<uint64_t>(elements) * dtype_size(value->desc.dtype);
   }
 
-  const Value* root(const Value* value, size_t* offset) {
-    size_t sum = 0;
+  const Value* root(const Value* value, uint64_t* offset) {
+    uint64_t sum = 0;
     while (entries_[value].parent != nullptr) {
       sum += entries_[value].parent_offset;
       value = entries_[value].parent;
@@ -164,7 +164,7 @@ class Planner {
     }
   }
 
-  static size_t padded(size_t bytes) { return (std::max<size_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment; }
+  static uint64_t padded(uint64_t bytes) { return (std::max<uint64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment; }
 
   void place() {
     // Roots by the step in which their life begins; those whose life has ended give their memory back first.
@@ -196,7 +196,7 @@ class Planner {
     for (const auto& owned : graph_.values()) {
       const Value* value = owned.get();
       Placement placement;
-      size_t offset = 0;
+      uint64_t offset = 0;
       const Value* memory = root(value, &offset);
       if (memory->is_constant()) {
         placement.kind = Placement::Kind::kConstant;
@@ -214,7 +214,7 @@ class Planner {
   const Graph& graph_;
   const std::vector<int>& in_place_;
   std::unordered_map<const Value*, Entry> entries_;
-  size_t arena_bytes_ = 0;
+  uint64_t arena_bytes_ = 0;
 };
 
 }  // namespace

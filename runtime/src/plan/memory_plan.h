@@ -20,13 +20,13 @@ struct Placement {
     kArena,     // `offset` bytes into the arena
   };
   Kind kind = Kind::kUnused;
-  size_t offset = 0;
+  uint64_t offset = 0;
   const Value* constant = nullptr;
 };
 
 struct MemoryPlan {
   std::unordered_map<const Value*, Placement> placements;
-  size_t arena_bytes = 0;
+  uint64_t arena_bytes = 0;  // may be more than there is: to be checked before it is allocated
 };
 
 // `in_place[i]` is the input of node i whose memory its output 0 may take over, or -1.

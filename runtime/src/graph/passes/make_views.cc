@@ -38,7 +38,8 @@ Status make_views(Graph& graph, LoadContext& context) {
       node->view_offsets = builder.output_parts();
       node->view_offsets.resize(node->outputs.size(), -1);
     }
-    if (any_part(builder.input_parts()) && !node->outputs[0]->is_constant()) {
+    constexpr size_t kMostParts = 4096;  // every one is compared with every other
+    if (any_part(builder.input_parts()) && !node->outputs[0]->is_constant() && node->inputs.size() <= kMostParts) {
       std::vector<int64_t> offsets = builder.input_parts();
       offsets.resize(node->inputs.size(), -1);
       for (size_t i = 0; i < offsets.size(); ++i) {

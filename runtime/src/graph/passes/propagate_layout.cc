@@ -56,11 +56,18 @@ class LayoutPass {
   }
 
  private:
+  // Lanes that fill up blocks count too.
+  bool fits(const std::vector<Value*>& values) const {
+    return std::all_of(values.begin(), values.end(), [&](const Value* value) {
+      return value->desc.elements() <= Shape::kMaxElements / blocked_.block;
+    });
+  }
   bool whole_blocks(const Value* value) const { return value->desc.shape[1] % blocked_.block == 0; }
 
   Plan plan_for(const Node& node) {
     Plan plan;
     if (node.outputs.empty() || !is_image(node.outputs[0])) return plan;
+    if (!fits(node.inputs) || !fits(node.outputs)) return plan;
     if (node.is("Conv") || node.is("Conv2D")) return conv(node);
     if (node.is("SplitAttention")) {
       plan.possible = plan.wanted = true;

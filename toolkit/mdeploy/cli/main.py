@@ -31,6 +31,7 @@ VERBS: dict[str, str] = {
     "bench": "Run the native harness here or on a phone and report latency.",
     "predict": "Classify pictures on any runtimes and compare their scores.",
     "evaluate": "Accuracy, agreement and time per picture over test sets.",
+    "report": "Put runs onto one self-contained HTML page.",
     "history": "List the runs that were recorded.",
     "diff": "Compare the latencies of two runs.",
     "inspect": "Show what is in a net, an ONNX file or an artifact.",

@@ -1,0 +1,163 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The page: what is on it, what it refuses, and how it behaves in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mdeploy.artifact import Artifact
+from mdeploy.cli.main import run
+from mdeploy.errors import InputError
+from mdeploy.history.store import History
+from mdeploy.report.page import Document, gather, render_page
+
+pytest.importorskip("bokeh", reason="the extra mdeploy[report] is not installed")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.fixture
+def evaluation() -> dict[str, Any]:
+    def row(name: str, right: int, ms: float, agreement: dict[str, Any] | None) -> dict[str, Any]:
+        share = {"count": right, "total": 100, "value": right / 100, "low95": right / 100 - 0.07, "high95": 0.95}
+        times = {f"{key}_ms": ms for key in ("mean", "std", "min", "p50", "p90", "p99", "max")}
+        shares = {"top1": share, "top5": None, "agreement": agreement, "max_difference": None}
+        return {"runtime": name, **shares, "ms_per_picture": times}
+
+    def runtime(name: str) -> dict[str, Any]:
+        sizes = {"model_bytes": 5_000_000, "load_seconds": 0.1, "peak_memory_bytes": None}
+        return {"name": name, "title": name.title(), "version": "1", **sizes}
+
+    rows = [row("torch", 88, 4.0, None), row("mdeploy", 88, 0.4, {"count": 100, "total": 100})]
+    result = {"title": "photos, 100 pictures", "pictures": 100, "subset": False, "runtimes": rows, "disagreements": []}
+    head = {"schema": "mdeploy-evaluation/1", "artifact": "net", "threads": 1, "missing": []}
+    return {**head, "runtimes": [runtime("torch"), runtime("mdeploy")], "sets": [result]}
+
+
+@pytest.fixture
+def files(
+    calibrated: Artifact, evaluation: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> list[str]:
+    """One of each kind: bench with a profile, parity, layers, evaluation, training."""
+    bench = ["bench", str(calibrated.path), "--runs", "10", "--warmup", "1", "--profile", "-o", str(tmp_path)]
+    assert run(bench) == 0
+    capsys.readouterr()
+    assert run(["parity", str(calibrated.path), "--backends", "onnxruntime,mdeploy", "--json"]) == 0
+    (tmp_path / "parity.json").write_text(capsys.readouterr().out)
+    assert run(["parity", str(calibrated.path), "--backends", "mdeploy", "--layers", "--json"]) == 0
+    (tmp_path / "layers.json").write_text(capsys.readouterr().out)
+    (tmp_path / "evaluation.json").write_text(json.dumps(evaluation))
+    lines = [json.dumps({"epoch": i, "test_accuracy": i / 10, "device": "<b>cpu</b>"}) for i in range(1, 4)]
+    (tmp_path / "log.jsonl").write_text("\n".join(lines))
+    benched = next(tmp_path.glob("*-bench-local.json"))
+    return [
+        str(benched),
+        *(str(tmp_path / f"{name}.json") for name in ("parity", "layers", "evaluation")),
+        str(tmp_path / "log.jsonl"),
+    ]
+
+
+def page(files: list[str], tmp_path: Path) -> str:
+    out = tmp_path / "page.html"
+    assert run(["report", *files, "-o", str(out)]) == 0
+    return out.read_text()
+
+
+def test_everything_is_on_it(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = page(files, tmp_path)
+    assert len(text.encode()) < 5_000_000
+    for heading in ("Latency", "Accuracy", "Parity", "Training", "Provenance"):
+        assert f"<h2>{heading}</h2>" in text
+    report = json.loads(Path(files[0]).read_text())
+    assert f"median {report['latency_ms']['p50']:.3f} ms" in text
+    assert "top-1 88.00%" in text
+    assert text.count('class="plot"') == 7  # 2 of latency, operators, accuracy, parity, layers, training
+    assert "&lt;b&gt;cpu&lt;/b&gt;" in text
+    assert "<b>cpu</b>" not in text, "text out of a file became markup"
+
+
+def test_nothing_is_fetched(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = page(files, tmp_path)
+    assert not re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?!data:)""", text)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_in_a_browser(files: list[str], tmp_path: Path, width: int, capsys: pytest.CaptureFixture[str]) -> None:
+    """The plots are drawn, nothing is logged to the console, and the page is no wider than the window."""
+    text = page(files, tmp_path)
+    # What the page looks like from inside, written where --dump-dom shows it.
+    probe = """
+    <script>
+    window.problems = [];
+    window.addEventListener("error", e => window.problems.push(e.message));
+    for (const level of ["error", "warn"]) console[level] = (...a) => window.problems.push(a.join(" "));
+    </script>"""
+    result = """
+    <script>
+    window.addEventListener("load", () => setTimeout(() => {
+      const plots = [...document.querySelectorAll(".plot > div")];
+      const drawn = plots.filter(plot => plot.shadowRoot || plot.querySelector("*")).length;
+      const requests = performance.getEntriesByType("resource").map(e => e.name).filter(n => !n.startsWith("data:"));
+      const wide = document.documentElement.scrollWidth > window.innerWidth + 1;
+      document.title = "PROBE" + JSON.stringify({drawn, requests, wide, problems: window.problems}) + "END";
+    }, 3000));
+    </script>"""
+    probed = tmp_path / "probed.html"
+    probed.write_text(text.replace("<head>", "<head>" + probe, 1).replace("</body>", result + "</body>", 1))
+    command = [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", f"--window-size={width},900"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=15000", "--dump-dom", probed.as_uri()]
+    dom = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"<title>PROBE(.*?)END</title>", dom, re.S)
+    assert found is not None, dom[:500]
+    seen = json.loads(found[1].replace("&quot;", '"').replace("&amp;", "&"))
+    assert seen == {"drawn": 7, "requests": [], "wide": False, "problems": []}
+
+
+def test_the_newest_runs_by_default(
+    calibrated: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MDEPLOY_DB", str(tmp_path / "history.db"))
+    assert run(["report", "-o", str(tmp_path / "page.html")]) == 3
+    assert not (tmp_path / "page.html").exists()
+    for tolerance in ("1e-5", "1e-12"):
+        run(["parity", str(calibrated.path), "--backends", "onnxruntime", "--tol", tolerance])
+    assert run(["report", "-o", str(tmp_path / "page.html")]) == 0
+    text = (tmp_path / "page.html").read_text()
+    assert text.index("passed at 1e-05") < text.index("failed at 1e-12")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "match"),
+    [
+        ("x.json", "{", "not valid JSON"),
+        ("x.json", "[]", "schema None has no place"),
+        ("x.json", '{"schema": "other/1"}', "has no place"),
+        ("x.json", '{"schema": "mdeploy-report/1"}', "not a report of the harness"),
+        ("x.jsonl", "", "not a training log"),
+        ("x.jsonl", '{"loss": 1}', "not a training log"),
+        ("x.jsonl", "\n{", "not valid JSON"),
+    ],
+)
+def test_what_is_none_of_ours(name: str, content: str, match: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(InputError, match=match):
+        gather([str(tmp_path / name)], History(tmp_path / "none.db"), 1)
+
+
+def test_missing_sources(tmp_path: Path) -> None:
+    for source in (str(tmp_path / "none.json"), "12"):
+        with pytest.raises(InputError):
+            gather([source], History(tmp_path / "none.db"), 1)
+
+
+def test_an_empty_page_is_still_a_page() -> None:
+    text = render_page([Document("log", "training", {"epochs": [{"epoch": 1}]})])
+    assert "Training log" in text

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""``mdeploy report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from mdeploy.cli import options
+
+__all__ = ["command"]
+
+
+@click.command("report", short_help="Put runs onto one self-contained HTML page.")
+@click.argument("sources", nargs=-1, metavar="[RUN_OR_FILE]...")
+@click.option("-o", "--output", type=options.PATH, default=Path("report.html"), show_default=True, help="The page.")
+@click.option(
+    "--last", type=click.IntRange(min=1), default=20, show_default=True, help="Without sources: so many runs."
+)
+@click.option("--artifact", help="Without sources: only runs of the model of this name.")
+@click.option("--db", type=options.PATH, help="History file. Default: MDEPLOY_DB, or history.db in the data folder.")
+def command(sources: tuple[str, ...], output: Path, last: int, artifact: str | None, db: Path | None) -> None:
+    """Put runs onto one self-contained HTML page.
+
+    A source is a run of `mdeploy history`, a JSON file that a verb wrote, or a training log (.jsonl). Without sources
+    the newest recorded runs are shown. The page needs no network, prints well, and follows the reader's dark or light
+    setting.
+
+    \b
+    mdeploy report
+    mdeploy report 12 13 training.jsonl -o comparison.html
+    """
+    from mdeploy.history.store import History
+    from mdeploy.progress import status
+    from mdeploy.report.page import gather, render_page
+
+    with status("report"):
+        text = render_page(gather(sources, History(db), last, artifact))
+        partial = output.with_name(f".{output.name}.partial")
+        try:
+            partial.write_text(text, encoding="utf-8")
+            partial.replace(output)
+        finally:
+            partial.unlink(missing_ok=True)
+    click.echo(f"{output}  {len(text.encode()):,} bytes")

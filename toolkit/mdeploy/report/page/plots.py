@@ -1,0 +1,220 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The plots of the page, by Bokeh. Colours are readable on dark and on light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Any
+
+import numpy as np
+from bokeh.models import ColumnDataSource, HoverTool
+from bokeh.plotting import figure
+
+from mdeploy.report.page.gather import Document
+
+__all__ = [
+    "accuracy_plot",
+    "latency_distribution",
+    "latency_over_time",
+    "layers_plot",
+    "operators_plot",
+    "parity_plot",
+    "sustained_plot",
+    "training_plot",
+]
+
+# Okabe and Ito's palette without black and yellow, which vanish on one of the two backgrounds.
+_PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
+_INK = "#808080"
+_MAX_POINTS = 1500
+_MAX_OPERATORS = 25
+
+Plot = Any
+
+
+def latency_distribution(benches: Sequence[Document]) -> Plot | None:
+    """Share of runs that are at least as fast, one curve per bench."""
+    plot = _figure("Latency: share of runs at or below", "ms", "share of runs", x_axis_type="log")
+    drawn = False
+    for (name, samples), colour in zip(_samples(benches), cycle(_PALETTE), strict=False):
+        ordered = np.sort(samples)
+        share = np.arange(1, ordered.size + 1) / ordered.size
+        keep = _thin(ordered.size)
+        data = ColumnDataSource({"ms": ordered[keep], "share": share[keep], "run": [name] * len(keep)})
+        plot.step("ms", "share", source=data, mode="after", line_width=2, color=colour, legend_label=name)
+        drawn = True
+    return _finish(plot, [("run", "@run"), ("ms", "@ms{0.000}"), ("share", "@share{0.0%}")]) if drawn else None
+
+
+def latency_over_time(benches: Sequence[Document]) -> Plot | None:
+    """Every timed run in its order."""
+    plot = _figure("Latency: run after run", "run", "ms", y_axis_type="log")
+    drawn = False
+    for (name, samples), colour in zip(_samples(benches), cycle(_PALETTE), strict=False):
+        keep = _thin(len(samples))
+        data = ColumnDataSource({"run": keep, "ms": np.asarray(samples)[keep], "name": [name] * len(keep)})
+        plot.scatter("run", "ms", source=data, size=4, alpha=0.5, color=colour, legend_label=name)
+        drawn = True
+    return _finish(plot, [("bench", "@name"), ("run", "@run"), ("ms", "@ms{0.000}")]) if drawn else None
+
+
+def sustained_plot(benches: Sequence[Document]) -> Plot | None:
+    """Median per minute of sustained runs."""
+    plot = _figure("Sustained: median of each minute", "minute", "ms")
+    drawn = False
+    for bench, colour in zip(benches, cycle(_PALETTE), strict=False):
+        minutes = [minute for minute in bench.data["sustained"] if minute["p50"] is not None]
+        if minutes:
+            data = ColumnDataSource({"minute": [m["minute"] for m in minutes], "ms": [m["p50"] for m in minutes]})
+            plot.line("minute", "ms", source=data, line_width=2, color=colour, legend_label=bench.name)
+            plot.scatter("minute", "ms", source=data, size=6, color=colour, legend_label=bench.name)
+            drawn = True
+    return _finish(plot, [("minute", "@minute"), ("median ms", "@ms{0.000}")]) if drawn else None
+
+
+def operators_plot(bench: Document) -> Plot | None:
+    """Where the time of one profiled run goes, slowest operators first."""
+    operators = sorted(bench.data["ops"], key=lambda op: -op["ms"])[:_MAX_OPERATORS]
+    if not operators:
+        return None
+    labels = [f"{op['name']} ({op['type']})" for op in operators]
+    height = 120 + 20 * len(labels)
+    plot = _figure(f"Time per operator: {bench.name}", "ms", "", y_range=_unique(labels)[::-1], height=height)
+    data = {"label": _unique(labels), "ms": [op["ms"] for op in operators]}
+    data |= {"kernel": [op.get("kernel") or "-" for op in operators], "macs": [op["macs"] for op in operators]}
+    plot.hbar(y="label", right="ms", height=0.7, source=ColumnDataSource(data), color=_PALETTE[0])
+    tips = [("operator", "@label"), ("ms", "@ms{0.0000}"), ("kernel", "@kernel"), ("multiply-adds", "@macs{0,0}")]
+    return _finish(plot, tips)
+
+
+def parity_plot(parity: Document) -> Plot | None:
+    """The tolerance that each runtime needs in each case, on a logarithmic axis, with the one that was asked for."""
+    rows = [
+        (f"{backend['name']}: {result['case']}", result["required_tolerance"])
+        for backend in parity.data["backends"]
+        for result in backend["results"]
+        if result["required_tolerance"]
+    ]
+    if not rows:
+        return None
+    labels = _unique([label for label, _ in rows])
+    tolerance = parity.data["tolerance"]["tol"]
+    smallest = min([value for _, value in rows] + ([tolerance] if tolerance else []))
+    height = 120 + 20 * len(labels)
+    axis = {"x_axis_type": "log", "y_range": labels[::-1], "height": height}
+    plot = _figure(f"Parity: tolerance needed, {parity.name}", "tolerance", "", **axis)
+    data = ColumnDataSource({"label": labels, "needs": [value for _, value in rows]})
+    plot.hbar(y="label", right="needs", left=smallest / 10, height=0.7, source=data, color=_PALETTE[2])
+    _mark(plot, tolerance, "x")
+    return _finish(plot, [("case", "@label"), ("needs", "@needs{0.00e+0}")])
+
+
+def layers_plot(layers: Document) -> Plot | None:
+    """The tolerance that each tensor of the net needs, in the order of computation."""
+    plot = _figure(f"Parity by layer, {layers.name}", "operator", "tolerance needed", y_axis_type="log")
+    drawn = False
+    for backend, colour in zip(layers.data["backends"], cycle(_PALETTE), strict=False):
+        found = [layer for layer in backend["layers"] if layer["required_tolerance"]]
+        if found:
+            columns = {"index": [layer["index"] for layer in found], "needs": [f["required_tolerance"] for f in found]}
+            columns |= {"blob": [f["blob"] for f in found], "type": [f["operator"] for f in found]}
+            data = ColumnDataSource(columns)
+            plot.scatter("index", "needs", source=data, size=6, color=colour, legend_label=backend["name"])
+            drawn = True
+    _mark(plot, layers.data["tolerance"]["tol"], "y")
+    tips = [("blob", "@blob"), ("operator", "@type"), ("needs", "@needs{0.00e+0}")]
+    return _finish(plot, tips) if drawn else None
+
+
+def accuracy_plot(evaluation: Document, place: int) -> Plot | None:
+    """Accuracy against time per picture; the area of a dot is the size of the model's files."""
+    result = evaluation.data["sets"][place]
+    sizes = {runtime["name"]: runtime["model_bytes"] for runtime in evaluation.data["runtimes"]}
+    largest = max([size for size in sizes.values() if size] or [1])
+    plot = _figure(f"Accuracy against time: {result['title']}", "median ms per picture", "top-1 %", x_axis_type="log")
+    for row, colour in zip(result["runtimes"], cycle(_PALETTE), strict=False):
+        size, top1, name = sizes.get(row["runtime"]), row["top1"], row["runtime"]
+        columns = {"ms": [row["ms_per_picture"]["p50_ms"]], "top1": [top1["value"] * 100], "runtime": [name]}
+        columns |= {"low": [top1["low95"] * 100], "high": [top1["high95"] * 100]}
+        columns["mb"] = ["-" if size is None else f"{size / 1e6:.2f}"]
+        data = ColumnDataSource(columns)
+        plot.segment("ms", "low", "ms", "high", source=data, color=colour, line_width=2)
+        dot = 10 + 20 * ((size or largest) / largest) ** 0.5
+        plot.scatter("ms", "top1", source=data, size=dot, color=colour, alpha=0.7, legend_label=name)
+    tips = [("runtime", "@runtime"), ("top-1 %", "@top1{0.00} (@low{0.00} to @high{0.00})")]
+    return _finish(plot, [*tips, ("median ms", "@ms{0.000}"), ("model MB", "@mb")])
+
+
+def training_plot(logs: Sequence[Document]) -> Plot | None:
+    """Test accuracy by epoch: the paper's Figures 7 and 8."""
+    plot = _figure("Test accuracy during training", "epoch", "accuracy %")
+    drawn = False
+    for log, colour in zip(logs, cycle(_PALETTE), strict=False):
+        epochs = [epoch for epoch in log.data["epochs"] if isinstance(epoch.get("test_accuracy"), (int, float))]
+        if epochs:
+            columns = {"epoch": [e["epoch"] for e in epochs], "accuracy": [e["test_accuracy"] * 100 for e in epochs]}
+            plot.line(
+                "epoch", "accuracy", source=ColumnDataSource(columns), line_width=2, color=colour, legend_label=log.name
+            )
+            drawn = True
+    return _finish(plot, [("epoch", "@epoch"), ("accuracy %", "@accuracy{0.00}")]) if drawn else None
+
+
+def _samples(benches: Sequence[Document]) -> list[tuple[str, Any]]:
+    found = [(bench.name, bench.data["latency_ms"]) for bench in benches]
+    return [(name, np.asarray(latency["samples"])) for name, latency in found if latency and latency["samples"]]
+
+
+def _thin(count: int) -> Any:
+    return np.unique(np.linspace(0, count - 1, min(count, _MAX_POINTS)).round().astype(int))
+
+
+def _unique(labels: Sequence[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    result = []
+    for label in labels:
+        seen[label] = seen.get(label, 0) + 1
+        result.append(label if seen[label] == 1 else f"{label} #{seen[label]}")
+    return result
+
+
+def _mark(plot: Plot, tolerance: float, direction: str) -> None:
+    """Draw the tolerance that was asked for; ``direction`` is the axis that it lies on."""
+    if tolerance > 0:
+        style = {"line_color": _PALETTE[3], "line_dash": "dashed", "line_width": 2}
+        if direction == "x":
+            plot.vspan(x=[tolerance], **style)
+        else:
+            plot.hspan(y=[tolerance], **style)
+
+
+def _figure(title: str, x: str, y: str, **options: Any) -> Plot:
+    options.setdefault("height", 320)
+    tools = "pan,box_zoom,reset,save"
+    plot: Plot = figure(
+        title=title, x_axis_label=x, y_axis_label=y, sizing_mode="stretch_width", tools=tools, **options
+    )
+    plot.background_fill_alpha = 0
+    plot.border_fill_alpha = 0
+    plot.outline_line_color = None
+    plot.title.text_color = _INK
+    plot.toolbar.logo = None
+    plot.toolbar.autohide = True
+    plot.grid.grid_line_color = _INK
+    plot.grid.grid_line_alpha = 0.25
+    for axis in plot.axis:
+        axis.axis_label_text_color = axis.major_label_text_color = axis.axis_line_color = _INK
+        axis.major_tick_line_color = axis.minor_tick_line_color = _INK
+    return plot
+
+
+def _finish(plot: Plot, tips: list[tuple[str, str]]) -> Plot:
+    plot.add_tools(HoverTool(tooltips=tips))
+    for legend in plot.legend:
+        legend.background_fill_alpha = 0
+        legend.border_line_alpha = 0
+        legend.label_text_color = _INK
+        legend.click_policy = "hide"
+    return plot

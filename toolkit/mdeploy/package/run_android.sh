@@ -26,7 +26,7 @@ adb get-state >/dev/null 2>&1 ||
   fail "no device, or more than one (see adb devices; choose with -s SERIAL); USB debugging must be on" 5
 
 abi=
-for candidate in $(adb shell getprop ro.product.cpu.abilist | tr -d '\r' | tr ',' ' '); do
+for candidate in $(adb shell 'getprop ro.product.cpu.abilist; getprop ro.product.cpu.abi' | tr -d '\r' | tr ',' ' '); do
   if [ -f "$candidate/mdeploy-harness" ]; then abi=$candidate; break; fi
 done
 [ -n "$abi" ] || fail "this package has no harness for the device's ABIs" 5

@@ -18,9 +18,9 @@ from mdeploy_training.cli import root
 
 @pytest.fixture(scope="session")
 def few_pictures(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight training pictures and two test pictures of each CIFAR-10 class, cut from the sheets."""
+    """Four training pictures and one test picture of each CIFAR-10 class, cut from the sheets."""
     folder = tmp_path_factory.mktemp("cifar10")
-    for split, count in (("train", 8), ("test", 2)):
+    for split, count in (("train", 4), ("test", 1)):
         for sheet in sorted((shared_data / "cifar10" / split).glob("*.webp")):
             (folder / split / sheet.stem).mkdir(parents=True)
             with Image.open(sheet) as opened:
@@ -36,11 +36,11 @@ def test_trains_converts_and_passes_parity(
     block: str, few_pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / f"{block}.pt"
-    recipe = ("--recipe", "paper", "--set", "epochs=3", "--set", "batch=20", "--set", "lr=0.02")
+    recipe = ("--recipe", "paper", "--set", "epochs=4", "--set", "batch=40", "--set", "lr=0.005")
     model = ("train", "resnest50_cifar", "--arg", f"block={block}", "--data", str(few_pictures))
     assert run([*model, *recipe, "--device", "cpu", "-o", str(output)], root, "mdeploy-train") == 0
     losses = [json.loads(line)["train_loss"] for line in output.with_suffix(".jsonl").read_text().splitlines()]
-    assert losses[2] < losses[1] < losses[0]
+    assert losses[-1] < losses[0] - 0.05  # each epoch is one step over all pictures
 
     artifact = tmp_path / "artifact"
     assert mdeploy(["convert", str(output), "-o", str(artifact)]) == 0

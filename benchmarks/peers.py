@@ -41,7 +41,7 @@ ENVIRONMENTS: dict[str, list[str]] = {
         "torch torchvision numpy onnx onnxscript onnxsim onnxruntime openvino ncnn pnnx MNN",
         "ai-edge-litert litert-torch",
     ],
-    "peers-executorch": ["executorch"],
+    "peers-executorch": ["torch executorch"],
 }
 HOMES = {
     "mdeploy": None,

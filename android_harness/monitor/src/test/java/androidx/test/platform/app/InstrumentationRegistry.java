@@ -5,9 +5,23 @@ package androidx.test.platform.app;
 import android.app.Instrumentation;
 import android.os.Bundle;
 
-/** Takes what Robolectric registers; nothing here asks for it. */
+/** Keeps what Robolectric registers. */
 public final class InstrumentationRegistry {
+  private static Instrumentation instrumentation;
+  private static Bundle arguments;
+
   private InstrumentationRegistry() {}
 
-  public static void registerInstance(Instrumentation instrumentation, Bundle arguments) {}
+  public static void registerInstance(Instrumentation instance, Bundle given) {
+    instrumentation = instance;
+    arguments = given;
+  }
+
+  public static Instrumentation getInstrumentation() {
+    return instrumentation;
+  }
+
+  public static Bundle getArguments() {
+    return arguments;
+  }
 }

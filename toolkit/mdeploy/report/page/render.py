@@ -68,7 +68,8 @@ def _summary(documents: Sequence[Document]) -> list[tuple[str, str, bool]]:
         if document.kind == "bench":
             latency = data["latency_ms"]
             figure = "no latency" if not latency or latency["p50"] is None else f"median {latency['p50']:.3f} ms"
-            where = f"{data['device']['model'] or data['device']['os']}, {data['threads']} threads, {data['isa']}"
+            threads = "1 thread" if data["threads"] == 1 else f"{data['threads']} threads"
+            where = f"{data['device']['model'] or data['device']['os']}, {threads}, {data['isa']}"
             emulated = ", emulated" if data["emulated"] else ""
             lines.append((f"{data['model']['name']} on {where}{emulated}", figure, data["status"] == "ok"))
         elif document.kind in ("parity", "layers"):

@@ -28,7 +28,7 @@ BUNDLED = {"demo": [ROOT / "examples" / "resnest_small_cifar10.pt", ROOT / "exam
 class BuildNative(build_ext):
     """Runs CMake and puts the shared library and the harness into ``mdeploy/_native``."""
 
-    def build_extension(self, ext: Extension) -> None:
+    def build_extension(self, ext: Extension) -> None:  # noqa: ARG002
         if sys.platform not in ("linux", "darwin"):
             raise SystemExit("mdeploy builds on Linux and macOS; on Windows use WSL")
         build = ROOT / "build" / "native"  # kept, so that the next build compiles what changed

@@ -85,13 +85,15 @@ def test_harnesses_know_only_public_headers(folder: str) -> None:
 def test_runtime_knows_no_host_language() -> None:
     offenders = []
     for path in (ROOT / "runtime").rglob("*"):
-        if path.suffix in C_SOURCES and re.search(r"#include <(?:jni|Python|android/|UIKit|Foundation)", path.read_text()):
+        host = r"#include <(?:jni|Python|android/|UIKit|Foundation)"
+        if path.suffix in C_SOURCES and re.search(host, path.read_text()):
             offenders.append(str(path.relative_to(ROOT)))
     assert not offenders
 
 
 def test_no_machine_paths_and_every_source_has_a_licence_line() -> None:
-    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split("\n")
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    tracked = listing.split("\n")
     sources = {".py", ".java", ".swift", ".kts", ".sh", *C_SOURCES}
     unlicensed, paths = [], []
     for name in tracked:

@@ -38,7 +38,7 @@ class MdeployError(Exception):
     exit_code: int = EXIT_INTERNAL
 
 
-class CheckFailed(MdeployError):
+class CheckFailed(MdeployError):  # noqa: N818 - a verdict, not a fault
     """A check ran and did not hold."""
 
     exit_code = 1

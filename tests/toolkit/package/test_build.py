@@ -16,9 +16,10 @@ import pytest
 
 from mdeploy.artifact import Artifact
 from mdeploy.errors import InputError, UnavailableError, UsageError
+from mdeploy.package import build
 from mdeploy.package.archive import Entry, write_zip
 from mdeploy.package.build import build_zip
-from mdeploy.package.cross import ANDROID_ABIS, host_abi
+from mdeploy.package.cross import ANDROID_ABIS, harness, host_abi
 
 PAYLOAD = {
     *("init_net.pb", "predict_net.pb", "manifest.json", "run.sh", "README.md"),
@@ -100,7 +101,9 @@ def test_scripts_are_portable_shell() -> None:
         subprocess.run(["dash", "-n", script], check=True)
 
 
-def test_the_readme_tells_how(tiny_artifact: Artifact, tmp_path: Path) -> None:
+def test_the_readme_tells_how(tiny_artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    host = harness("host")
+    monkeypatch.setattr(build, "harness", lambda _abi, _tell: host)  # which harness is in it does not matter here
     with zipfile.ZipFile(build_zip(tiny_artifact, "android", tmp_path)) as archive:
         readme, script = archive.read("README.md").decode(), archive.read("run.sh").decode()
     assert "unzip tiny-android.zip -d tiny" in readme

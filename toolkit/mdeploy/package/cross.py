@@ -174,9 +174,8 @@ def _cached_build(target: Target, sources: Path, report: Report) -> Path:
         return built
     try:
         place.mkdir(parents=True, exist_ok=True)
-        with _lock(
-            place / ".lock", lambda: report(f"waiting for another process that builds the {target.abi} harness")
-        ):
+        # One build at a time, of whatever: zig keeps every core busy by itself, and builds share its cache.
+        with _lock(_cache_folder() / ".lock", lambda: report("waiting for another process that builds a harness")):
             if not built.is_file():
                 report(f"building the harness for {target.abi} (minutes the first time, then cached)")
                 _build(target, sources, built)

@@ -46,7 +46,8 @@ void run(mdeploy_net* net) {
       tensors[side].push_back(tensor);
     }
   }
-  (void)mdeploy_session_run(session, tensors[0].data(), tensors[0].size(), tensors[1].data(), tensors[1].size(), nullptr);
+  (void)mdeploy_session_run(session, tensors[0].data(), tensors[0].size(), tensors[1].data(), tensors[1].size(),
+                            nullptr);
   mdeploy_session_free(session);
 }
 

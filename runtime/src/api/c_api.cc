@@ -84,7 +84,8 @@ Status check_tensor(const char* kind, const std::string& name, const TensorDesc&
   if (tensor.dtype != static_cast<int32_t>(desc.dtype)) {
     return usage_error(prefix(), "expected ", dtype_name(desc.dtype), ", found element type ", tensor.dtype);
   }
-  if (tensor.bytes < desc.bytes()) return usage_error(prefix(), "expected ", desc.bytes(), " bytes, found ", tensor.bytes);
+  if (tensor.bytes < desc.bytes())
+    return usage_error(prefix(), "expected ", desc.bytes(), " bytes, found ", tensor.bytes);
   if (tensor.data == nullptr && desc.bytes() > 0) return usage_error(prefix(), "no data");
   return {};
 }
@@ -92,7 +93,8 @@ Status check_tensor(const char* kind, const std::string& name, const TensorDesc&
 Status run(Session& session, const mdeploy_tensor* inputs, size_t input_count, mdeploy_tensor* outputs,
            size_t output_count) {
   const Executable& net = session.net();
-  if (input_count != net.inputs.size()) return usage_error("expected ", net.inputs.size(), " inputs, found ", input_count);
+  if (input_count != net.inputs.size())
+    return usage_error("expected ", net.inputs.size(), " inputs, found ", input_count);
   if (output_count != net.outputs.size()) {
     return usage_error("expected ", net.outputs.size(), " outputs, found ", output_count);
   }
@@ -140,7 +142,8 @@ Status read_blob(const Session& session, const char* name, mdeploy_tensor* tenso
     tensor->bytes = bytes;
     return {};
   }
-  if (tensor->bytes < bytes) return usage_error("blob ", quoted(name), " has ", bytes, " bytes, the buffer ", tensor->bytes);
+  if (tensor->bytes < bytes)
+    return usage_error("blob ", quoted(name), " has ", bytes, " bytes, the buffer ", tensor->bytes);
   copy_plain(*slot, data, tensor->data);
   return {};
 }
@@ -153,7 +156,8 @@ extern "C" {
 mdeploy_status mdeploy_net_load(const char* init_path, const char* predict_path, const mdeploy_load_options* options,
                                 mdeploy_net** net, mdeploy_error* error) {
   return guarded(error, [&]() -> Status {
-    if (init_path == nullptr || predict_path == nullptr || net == nullptr) return mdeploy::usage_error("a null pointer");
+    if (init_path == nullptr || predict_path == nullptr || net == nullptr)
+      return mdeploy::usage_error("a null pointer");
     *net = nullptr;
     mdeploy::LoadOptions load_options;
     MDEPLOY_TRY(mdeploy::read_options(options, &load_options));
@@ -217,7 +221,8 @@ mdeploy_status mdeploy_session_create(const mdeploy_net* net, const mdeploy_sess
       for (size_t i = 0; i < options->affinity_core_count; ++i) cores.push_back(options->affinity_cores[i]);
     }
     constexpr int kMostThreads = 256, kDefaultThreads = 8;
-    if (threads < 0 || threads > kMostThreads) return mdeploy::usage_error("threads: expected 0 to 256, found ", threads);
+    if (threads < 0 || threads > kMostThreads)
+      return mdeploy::usage_error("threads: expected 0 to 256, found ", threads);
     if (threads == 0) threads = std::min(mdeploy::usable_cores(), kDefaultThreads);
     auto result = std::make_unique<mdeploy_session>();
     MDEPLOY_TRY(mdeploy::Session::create(net->executable, threads, std::move(cores), profile, &result->session));

@@ -72,8 +72,8 @@ Status internal_error(const Parts&... parts) {
   return {MDEPLOY_INTERNAL, cat(parts...)};
 }
 
-#define MDEPLOY_TRY(expression)                               \
-  do {                                                        \
+#define MDEPLOY_TRY(expression)                                                           \
+  do {                                                                                    \
     if (::mdeploy::Status try_status = (expression); !try_status.ok()) return try_status; \
   } while (false)
 

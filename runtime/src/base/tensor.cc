@@ -40,9 +40,7 @@ size_t dtype_size(DType dtype) {
   return 0;
 }
 
-bool dtype_is_valid(int64_t value) {
-  return value >= 0 && value <= 13 && dtype_size(static_cast<DType>(value)) > 0;
-}
+bool dtype_is_valid(int64_t value) { return value >= 0 && value <= 13 && dtype_size(static_cast<DType>(value)) > 0; }
 
 void Shape::insert(int at, int64_t dim) {
   push_back(0);

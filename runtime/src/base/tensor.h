@@ -42,17 +42,29 @@ bool dtype_is_valid(int64_t value);
 template <typename T>
 struct DTypeOf;
 template <>
-struct DTypeOf<float> { static constexpr DType value = DType::kFloat; };
+struct DTypeOf<float> {
+  static constexpr DType value = DType::kFloat;
+};
 template <>
-struct DTypeOf<double> { static constexpr DType value = DType::kDouble; };
+struct DTypeOf<double> {
+  static constexpr DType value = DType::kDouble;
+};
 template <>
-struct DTypeOf<int32_t> { static constexpr DType value = DType::kInt32; };
+struct DTypeOf<int32_t> {
+  static constexpr DType value = DType::kInt32;
+};
 template <>
-struct DTypeOf<int64_t> { static constexpr DType value = DType::kInt64; };
+struct DTypeOf<int64_t> {
+  static constexpr DType value = DType::kInt64;
+};
 template <>
-struct DTypeOf<uint8_t> { static constexpr DType value = DType::kUint8; };
+struct DTypeOf<uint8_t> {
+  static constexpr DType value = DType::kUint8;
+};
 template <>
-struct DTypeOf<bool> { static constexpr DType value = DType::kBool; };
+struct DTypeOf<bool> {
+  static constexpr DType value = DType::kBool;
+};
 
 // Up to MDEPLOY_MAX_RANK dimensions, none negative, with a product that fits. Every shape that exists has passed
 // Shape::check, so elements() cannot overflow.
@@ -120,9 +132,7 @@ struct TensorDesc {
 
   int64_t elements() const { return shape.elements(); }
   size_t bytes() const { return static_cast<size_t>(elements()) * dtype_size(dtype); }
-  friend bool operator==(const TensorDesc& a, const TensorDesc& b) {
-    return a.dtype == b.dtype && a.shape == b.shape;
-  }
+  friend bool operator==(const TensorDesc& a, const TensorDesc& b) { return a.dtype == b.dtype && a.shape == b.shape; }
 };
 
 // Memory aligned for every vector unit. Throws std::bad_alloc, which the C ABI turns into a status.

@@ -36,7 +36,8 @@ class GraphBuilder {
   Status net(const proto::NetDef& net, bool is_init) {
     for (size_t i = 0; i < net.operators.size(); ++i) {
       const proto::OperatorDef& op = net.operators[i];
-      MDEPLOY_TRY(check_operator(op).with_prefix(cat(is_init ? "init operator #" : "operator #", i, " ", op.type, ": ")));
+      MDEPLOY_TRY(
+          check_operator(op).with_prefix(cat(is_init ? "init operator #" : "operator #", i, " ", op.type, ": ")));
       MDEPLOY_TRY(add(op, i, is_init));
       if (is_init && options_.release && !op.arguments.empty()) options_.release(op.arguments.back().body);
     }
@@ -49,8 +50,9 @@ class GraphBuilder {
     for (std::string_view name : op.inputs) {
       const auto it = blobs_.find(name);
       if (it == blobs_.end()) {
-        return bad_input(is_init ? "init operator #" : "operator #", index, " ", op.type, ": input ", quoted(name),
-                         is_init ? " does not exist" : " is made by neither net, and no shape is given for it as a data input");
+        return bad_input(
+            is_init ? "init operator #" : "operator #", index, " ", op.type, ": input ", quoted(name),
+            is_init ? " does not exist" : " is made by neither net, and no shape is given for it as a data input");
       }
       inputs.push_back(it->second);
     }
@@ -96,9 +98,8 @@ class GraphBuilder {
 
   static bool wants_nhwc(const OperatorInfo& info, const proto::OperatorDef& op, const std::vector<Value*>& inputs) {
     if (info.order == ImageOrder::kNone || inputs.empty() || inputs[0]->desc.shape.rank() < 3) return false;
-    return std::any_of(op.arguments.begin(), op.arguments.end(), [](const proto::Argument& a) {
-      return a.name == "order" && a.s.has_value() && *a.s == "NHWC";
-    });
+    return std::any_of(op.arguments.begin(), op.arguments.end(),
+                       [](const proto::Argument& a) { return a.name == "order" && a.s.has_value() && *a.s == "NHWC"; });
   }
 
   // order="NHWC": the operator between transpositions, which passes then take out where they meet.
@@ -152,7 +153,8 @@ class GraphBuilder {
     }
     if (!external.empty()) {
       std::stable_sort(specs.begin(), specs.end(), [&](const InputSpec& a, const InputSpec& b) {
-        return std::find(external.begin(), external.end(), a.name) < std::find(external.begin(), external.end(), b.name);
+        return std::find(external.begin(), external.end(), a.name) <
+               std::find(external.begin(), external.end(), b.name);
       });
     }
     for (const InputSpec& spec : specs) {
@@ -200,7 +202,7 @@ class GraphBuilder {
   const BuildOptions& options_;
   LoadContext& context_;
   Graph& graph_;
-  std::unordered_map<std::string_view, Value*> blobs_;  // the latest value of each blob
+  std::unordered_map<std::string_view, Value*> blobs_;     // the latest value of each blob
   std::vector<std::unique_ptr<std::string>> input_names_;  // what some keys of blobs_ point to
 };
 

@@ -11,7 +11,8 @@ Status evaluate(Node& node, LoadContext& context) {
   node.op->make(builder);
   MDEPLOY_TRY(builder.status());
   constexpr uint64_t kMostMacs = 20'000'000'000;  // seconds: whoever asks for more at load means no good
-  if (builder.macs() > kMostMacs) return bad_input(node.describe(), ": takes ", builder.macs(), " multiply-adds at load");
+  if (builder.macs() > kMostMacs)
+    return bad_input(node.describe(), ": takes ", builder.macs(), " multiply-adds at load");
   const Kernel kernel = builder.make_kernel();
 
   std::vector<const void*> inputs;

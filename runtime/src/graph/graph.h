@@ -26,11 +26,11 @@ struct Value {
   TensorDesc desc;
   Layout layout;  // anything but plain only for 4-D float values, set by layout propagation
   Node* producer = nullptr;
-  std::vector<Node*> users;  // one entry for each use
+  std::vector<Node*> users;          // one entry for each use
   std::shared_ptr<Buffer> constant;  // the contents, where they are known at load
-  bool is_input = false;   // given by the caller at every run
-  bool is_output = false;  // of the net
-  bool kept = false;       // asked for by name: must exist after a run
+  bool is_input = false;             // given by the caller at every run
+  bool is_output = false;            // of the net
+  bool kept = false;                 // asked for by name: must exist after a run
 
   bool is_constant() const { return constant != nullptr; }
   // Whether somebody outside the graph looks at it, so that a pass may not do away with it.
@@ -42,7 +42,9 @@ struct Value {
   }
   size_t storage_bytes() const { return static_cast<size_t>(storage_elements()) * dtype_size(desc.dtype); }
   template <typename T>
-  const T* constant_data() const { return static_cast<const T*>(constant->data()); }
+  const T* constant_data() const {
+    return static_cast<const T*>(constant->data());
+  }
 };
 
 struct Node {

@@ -31,7 +31,8 @@ void op_thresholded_relu(OpBuilder& b) {
 }
 
 void op_elu(OpBuilder& b) {
-  unary_operator(b, [alpha = b.float_argument("alpha", 1.0f)](float x) { return x < 0.0f ? alpha * std::expm1(x) : x; });
+  unary_operator(b,
+                 [alpha = b.float_argument("alpha", 1.0f)](float x) { return x < 0.0f ? alpha * std::expm1(x) : x; });
 }
 
 void op_selu(OpBuilder& b) {

@@ -55,7 +55,8 @@ void arithmetic(OpBuilder& b, F f) {
   switch (b.input(0).dtype) {
     case DType::kFloat:
       if (!b.node().epilogue.clamps()) return run_binary<float, float>(b, s, f, true);
-      return run_binary<float, float>(b, s, [f, clamp = Clamp(b.node())](float x, float y) { return clamp(f(x, y)); }, true);
+      return run_binary<float, float>(
+          b, s, [f, clamp = Clamp(b.node())](float x, float y) { return clamp(f(x, y)); }, true);
     case DType::kDouble: return run_binary<double, double>(b, s, f, true);
     case DType::kInt32: return run_binary<int32_t, int32_t>(b, s, f, true);
     case DType::kInt64: return run_binary<int64_t, int64_t>(b, s, f, true);
@@ -98,30 +99,38 @@ T wrapping(T x, T y, F f) {
 struct AddF {
   template <typename T>
   T operator()(T x, T y) const {
-    if constexpr (std::is_integral_v<T>) return wrapping(x, y, [](auto a, auto b) { return a + b; });
-    else return x + y;
+    if constexpr (std::is_integral_v<T>)
+      return wrapping(x, y, [](auto a, auto b) { return a + b; });
+    else
+      return x + y;
   }
 };
 struct SubF {
   template <typename T>
   T operator()(T x, T y) const {
-    if constexpr (std::is_integral_v<T>) return wrapping(x, y, [](auto a, auto b) { return a - b; });
-    else return x - y;
+    if constexpr (std::is_integral_v<T>)
+      return wrapping(x, y, [](auto a, auto b) { return a - b; });
+    else
+      return x - y;
   }
 };
 struct MulF {
   template <typename T>
   T operator()(T x, T y) const {
-    if constexpr (std::is_integral_v<T>) return wrapping(x, y, [](auto a, auto b) { return a * b; });
-    else return x * y;
+    if constexpr (std::is_integral_v<T>)
+      return wrapping(x, y, [](auto a, auto b) { return a * b; });
+    else
+      return x * y;
   }
 };
 // Division of integers by zero gives 0 rather than a signal, and the one overflow wraps.
 struct DivF {
   template <typename T>
   T operator()(T x, T y) const {
-    if constexpr (std::is_integral_v<T>) return y == 0 ? T{0} : y == T{-1} ? SubF()(T{0}, x) : x / y;
-    else return x / y;
+    if constexpr (std::is_integral_v<T>)
+      return y == 0 ? T{0} : y == T{-1} ? SubF()(T{0}, x) : x / y;
+    else
+      return x / y;
   }
 };
 
@@ -132,16 +141,34 @@ void op_sub(OpBuilder& b) { arithmetic(b, SubF()); }
 void op_mul(OpBuilder& b) { arithmetic(b, MulF()); }
 void op_div(OpBuilder& b) { arithmetic(b, DivF()); }
 
-void op_eq(OpBuilder& b) { comparison(b, [](auto x, auto y) { return x == y; }); }
-void op_ne(OpBuilder& b) { comparison(b, [](auto x, auto y) { return x != y; }); }
-void op_lt(OpBuilder& b) { comparison(b, [](auto x, auto y) { return x < y; }); }
-void op_le(OpBuilder& b) { comparison(b, [](auto x, auto y) { return x <= y; }); }
-void op_gt(OpBuilder& b) { comparison(b, [](auto x, auto y) { return x > y; }); }
-void op_ge(OpBuilder& b) { comparison(b, [](auto x, auto y) { return x >= y; }); }
+void op_eq(OpBuilder& b) {
+  comparison(b, [](auto x, auto y) { return x == y; });
+}
+void op_ne(OpBuilder& b) {
+  comparison(b, [](auto x, auto y) { return x != y; });
+}
+void op_lt(OpBuilder& b) {
+  comparison(b, [](auto x, auto y) { return x < y; });
+}
+void op_le(OpBuilder& b) {
+  comparison(b, [](auto x, auto y) { return x <= y; });
+}
+void op_gt(OpBuilder& b) {
+  comparison(b, [](auto x, auto y) { return x > y; });
+}
+void op_ge(OpBuilder& b) {
+  comparison(b, [](auto x, auto y) { return x >= y; });
+}
 
-void op_and(OpBuilder& b) { logic(b, [](bool x, bool y) { return x && y; }); }
-void op_or(OpBuilder& b) { logic(b, [](bool x, bool y) { return x || y; }); }
-void op_xor(OpBuilder& b) { logic(b, [](bool x, bool y) { return x != y; }); }
+void op_and(OpBuilder& b) {
+  logic(b, [](bool x, bool y) { return x && y; });
+}
+void op_or(OpBuilder& b) {
+  logic(b, [](bool x, bool y) { return x || y; });
+}
+void op_xor(OpBuilder& b) {
+  logic(b, [](bool x, bool y) { return x != y; });
+}
 
 void op_not(OpBuilder& b) {
   if (!b.require(b.input(0).dtype == DType::kBool, "expected bool, found ", dtype_name(b.input(0).dtype))) return;
@@ -167,7 +194,8 @@ void op_pow(OpBuilder& b) {
   BinaryShapes s;
   if (!b.ok() || !binary_shapes(b, &s)) return;
   b.output(0, DType::kFloat, s.out);
-  run_binary<float, float>(b, s, [](float x, float y) { return std::pow(x, y); }, true);
+  run_binary<float, float>(
+      b, s, [](float x, float y) { return std::pow(x, y); }, true);
 }
 
 }  // namespace mdeploy

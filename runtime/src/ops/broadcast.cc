@@ -74,8 +74,8 @@ bool legacy_shapes(OpBuilder& builder, int64_t axis, BinaryShapes* s) {
     return true;
   }
   if (axis == -1) axis = a.rank() - b.rank();
-  if (!builder.require(a.rank() >= b.rank() && axis >= 0 && axis + b.rank() <= a.rank(),
-                       "broadcast=1: shape ", b, " does not lie within ", a, " from axis ", axis)) {
+  if (!builder.require(a.rank() >= b.rank() && axis >= 0 && axis + b.rank() <= a.rank(), "broadcast=1: shape ", b,
+                       " does not lie within ", a, " from axis ", axis)) {
     return false;
   }
   int first = 0, last = b.rank() - 1;
@@ -85,7 +85,8 @@ bool legacy_shapes(OpBuilder& builder, int64_t axis, BinaryShapes* s) {
   for (int i = 0; i < a.rank(); ++i) {
     const int k = i - static_cast<int>(axis);
     const bool matched = k >= first && k <= last;
-    if (matched && !builder.require(a[i] == b[k], "broadcast=1: shape ", b, " does not match ", a, " from axis ", axis)) {
+    if (matched &&
+        !builder.require(a[i] == b[k], "broadcast=1: shape ", b, " does not match ", a, " from axis ", axis)) {
       return false;
     }
     aligned.push_back(matched ? b[k] : 1);
@@ -106,8 +107,7 @@ bool binary_shapes(OpBuilder& builder, BinaryShapes* s) {
   if (!builder.ok()) return false;
   if (!legacy) {
     if (!builder.require(axis == -1 && axis_name.empty(), "axis without broadcast=1")) return false;
-    return builder.require(broadcast_shapes(s->a, s->b, &s->out), "shapes ", s->a, " and ", s->b,
-                           " do not broadcast");
+    return builder.require(broadcast_shapes(s->a, s->b, &s->out), "shapes ", s->a, " and ", s->b, " do not broadcast");
   }
   if (!axis_name.empty()) {
     const size_t found = axis_name.size() == 1 ? order.find(axis_name) : std::string_view::npos;

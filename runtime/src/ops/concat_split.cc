@@ -13,7 +13,8 @@ int channel_or_axis(OpBuilder& b, int rank) {
   if (!b.require(!(b.has("axis") && b.has("order")), "both axis and order are given")) return 0;
   if (b.has("axis")) return b.axis_argument("axis", 0, rank);
   const std::string_view order = b.string_argument("order", "NCHW");
-  if (!b.ok() || !b.require(order == "NCHW" || order == "NHWC", "order ", quoted(order), " is not NCHW or NHWC")) return 0;
+  if (!b.ok() || !b.require(order == "NCHW" || order == "NHWC", "order ", quoted(order), " is not NCHW or NHWC"))
+    return 0;
   return b.check_axis(order == "NCHW" ? 1 : 3, rank, "the channel axis");
 }
 

@@ -74,7 +74,8 @@ void op_conv_transpose(OpBuilder& b) {
           for (int64_t kw = 0; kw < w[3]; ++kw) {
             const int64_t left = ow + window.pad_l - kw;
             if (left < 0 || left % window.stride_w != 0 || left / window.stride_w >= x[3]) continue;
-            const float* px = in + ((n * x[1] + first_in) * x[2] + up / window.stride_h) * x[3] + left / window.stride_w;
+            const float* px =
+                in + ((n * x[1] + first_in) * x[2] + up / window.stride_h) * x[3] + left / window.stride_w;
             const float* pw = weights + (first_in * group_out + oc % group_out) * taps + kh * w[3] + kw;
             for (int64_t ic = 0; ic < group_in; ++ic) {
               sum += static_cast<double>(px[ic * x[2] * x[3]]) * pw[ic * group_out * taps];

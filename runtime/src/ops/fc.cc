@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// FC and FCTransposed (operators/fully_connected_op.h): Y = X W^T + b. X is flattened at `axis`, W at `axis_w`; the bias
-// is mandatory. A matrix product is a 1x1 convolution of 1x1 pictures, so it uses the same kernels.
+// FC and FCTransposed (operators/fully_connected_op.h): Y = X W^T + b. X is flattened at `axis`, W at `axis_w`; the
+// bias is mandatory. A matrix product is a 1x1 convolution of 1x1 pictures, so it uses the same kernels.
 #include "ops/conv_shape.h"
 
 namespace mdeploy {

@@ -18,7 +18,8 @@ int64_t index_at(const void* indices, bool wide, int64_t i) {
 void gather(OpBuilder& b, int axis) {
   const Shape x = b.shape(0);
   const Shape indices = b.shape(1);
-  if (!b.require(is_index(b.input(1).dtype), "indices: expected int32 or int64, found ", dtype_name(b.input(1).dtype)) ||
+  if (!b.require(is_index(b.input(1).dtype), "indices: expected int32 or int64, found ",
+                 dtype_name(b.input(1).dtype)) ||
       !b.require(dtype_size(b.input(0).dtype) > 0, "an input of type ", dtype_name(b.input(0).dtype)) ||
       !b.require(axis >= 0 && axis < x.rank(), "axis ", axis, " is out of range for shape ", x)) {
     return;
@@ -36,9 +37,11 @@ void gather(OpBuilder& b, int axis) {
       for (int64_t i = 0; i < count; ++i) {
         int64_t index = index_at(c.inputs[1], wide, i);
         if (index < 0) index += n;
-        if (index < 0 || index >= n) return c.fail("index ", index_at(c.inputs[1], wide, i), " is out of range for ", n);
-        if (row > 0) std::memcpy(c.out<char>(0) + static_cast<size_t>(o * count + i) * row,
-                                 c.in<char>(0) + static_cast<size_t>(o * n + index) * row, row);
+        if (index < 0 || index >= n)
+          return c.fail("index ", index_at(c.inputs[1], wide, i), " is out of range for ", n);
+        if (row > 0)
+          std::memcpy(c.out<char>(0) + static_cast<size_t>(o * count + i) * row,
+                      c.in<char>(0) + static_cast<size_t>(o * n + index) * row, row);
       }
     }
   });
@@ -60,7 +63,8 @@ void op_batch_gather(OpBuilder& b) {
 void op_scatter_assign(OpBuilder& b) {
   const Shape x = b.shape(0);
   const int64_t count = b.shape(1).elements();
-  if (!b.require(is_index(b.input(1).dtype), "indices: expected int32 or int64, found ", dtype_name(b.input(1).dtype)) ||
+  if (!b.require(is_index(b.input(1).dtype), "indices: expected int32 or int64, found ",
+                 dtype_name(b.input(1).dtype)) ||
       !b.require(dtype_size(b.input(0).dtype) > 0 && b.input(0).dtype == b.input(2).dtype, "data of type ",
                  dtype_name(b.input(0).dtype), " and slices of type ", dtype_name(b.input(2).dtype)) ||
       !b.require(x.rank() >= 1, "a scalar has no rows")) {
@@ -78,8 +82,9 @@ void op_scatter_assign(OpBuilder& b) {
     for (int64_t i = 0; i < count; ++i) {
       const int64_t index = index_at(c.inputs[1], wide, i);
       if (index < 0 || index >= n) return c.fail("index ", index, " is out of range for ", n);
-      if (row > 0) std::memcpy(c.out<char>(0) + static_cast<size_t>(index) * row,
-                               c.in<char>(2) + static_cast<size_t>(i) * row, row);
+      if (row > 0)
+        std::memcpy(c.out<char>(0) + static_cast<size_t>(index) * row, c.in<char>(2) + static_cast<size_t>(i) * row,
+                    row);
     }
   });
 }

@@ -31,7 +31,8 @@ void op_lrn(OpBuilder& b) {
           sum += static_cast<double>(picture[j * plane + i]) * picture[j * plane + i];
         }
         const double s = bias + static_cast<double>(alpha) / static_cast<double>(size) * sum;
-        if (y != nullptr) y[job * plane + i] = static_cast<float>(in[job * plane + i] * std::pow(s, -static_cast<double>(beta)));
+        if (y != nullptr)
+          y[job * plane + i] = static_cast<float>(in[job * plane + i] * std::pow(s, -static_cast<double>(beta)));
         if (scale != nullptr) scale[job * plane + i] = static_cast<float>(s);
       }
     });

@@ -16,7 +16,8 @@ struct Product {
   void row(const float* a, const float* b, float* c, int64_t i) const {
     for (int64_t j = 0; j < n; ++j) {
       double sum = 0.0;
-      for (int64_t t = 0; t < k; ++t) sum += static_cast<double>(a[i * a_row + t * a_column]) * b[t * b_row + j * b_column];
+      for (int64_t t = 0; t < k; ++t)
+        sum += static_cast<double>(a[i * a_row + t * a_column]) * b[t * b_row + j * b_column];
       c[i * n + j] = static_cast<float>(sum);
     }
   }

@@ -97,7 +97,8 @@ void op_layer_norm(OpBuilder& b) {
     if (!b.require(b.input_count() == 3, "elementwise_affine=1 needs 3 inputs, found ", b.input_count())) return;
     for (int i = 1; i <= 2; ++i) {
       const int64_t found = b.float_input(i).elements();
-      if (!b.ok() || !b.require(found == columns, "input ", i, ": expected ", columns, " elements, found ", found)) return;
+      if (!b.ok() || !b.require(found == columns, "input ", i, ": expected ", columns, " elements, found ", found))
+        return;
     }
   }
   Shape statistics;

@@ -34,9 +34,13 @@ struct RunContext {
   Status& status;
 
   template <typename T>
-  const T* in(int i) const { return static_cast<const T*>(inputs[i]); }
+  const T* in(int i) const {
+    return static_cast<const T*>(inputs[i]);
+  }
   template <typename T>
-  T* out(int i) const { return static_cast<T*>(outputs[i]); }
+  T* out(int i) const {
+    return static_cast<T*>(outputs[i]);
+  }
   // For what only the data can show, such as an index out of range.
   template <typename... Parts>
   void fail(const Parts&... parts) {
@@ -74,9 +78,13 @@ class OpBuilder {
   bool ok() const { return status_.ok(); }
   const Status& status() const { return status_; }
   template <typename... Parts>
-  void fail(const Parts&... parts) { set_status(bad_input(parts...)); }
+  void fail(const Parts&... parts) {
+    set_status(bad_input(parts...));
+  }
   template <typename... Parts>
-  void fail_unsupported(const Parts&... parts) { set_status(unsupported(parts...)); }
+  void fail_unsupported(const Parts&... parts) {
+    set_status(unsupported(parts...));
+  }
   template <typename... Parts>
   bool require(bool condition, const Parts&... parts) {
     if (!condition) fail(parts...);
@@ -119,13 +127,15 @@ class OpBuilder {
   void output(int i, DType dtype, const Shape& shape);
   const std::vector<TensorDesc>& outputs() const { return outputs_; }
   // The kernel. Captures must be copies: arguments and constants are gone by the time it runs.
-  void run(std::function<void(RunContext&)> run) { kernel_ = [run = std::move(run)] { return Kernel(run); }; }
+  void run(std::function<void(RunContext&)> run) {
+    kernel_ = [run = std::move(run)] { return Kernel(run); };
+  }
   // For kernels that are costly to make or have more to say; called only once, when all passes are done.
   void kernel(std::function<Kernel()> make) { kernel_ = std::move(make); }
   // Output 0 is input 0 under another shape. Gives a kernel that copies where they do not share memory.
   void view_of_input();
-  // Output \`i\` is a run of the elements of input 0, or input \`i\` of those of output 0: they may share memory, and the
-  // kernel must then leave them alone.
+  // Output \`i\` is a run of the elements of input 0, or input \`i\` of those of output 0: they may share memory, and
+  // the kernel must then leave them alone.
   void output_is_part(int i, int64_t offset);
   void input_is_part(int i, int64_t offset);
   const std::vector<int64_t>& output_parts() const { return output_parts_; }

@@ -153,8 +153,8 @@ void reduce_axes(OpBuilder& b, Reduction kind) {
 void reduce_side(OpBuilder& b, Reduction kind, bool front) {
   const int rank = b.shape(0).rank();
   const int count = b.int32_argument("num_reduce_dim", 1);
-  if (!b.ok() || !b.require(count >= 0 && count <= rank, "num_reduce_dim ", count, " is out of range for ", rank,
-                            " dimensions")) {
+  if (!b.ok() ||
+      !b.require(count >= 0 && count <= rank, "num_reduce_dim ", count, " is out of range for ", rank, " dimensions")) {
     return;
   }
   if (b.input_count() > 1) return b.fail_unsupported("a second input with lengths");

@@ -72,8 +72,8 @@ void op_reshape(OpBuilder& b) {
 void op_flatten(OpBuilder& b) {
   const Shape& x = b.shape(0);
   const int64_t axis = b.int_argument("axis", 1);
-  if (!b.ok() || !b.require(axis >= 0 && axis <= x.rank(), "axis ", axis, " is out of range for ", x.rank(),
-                            " dimensions")) {
+  if (!b.ok() ||
+      !b.require(axis >= 0 && axis <= x.rank(), "axis ", axis, " is out of range for ", x.rank(), " dimensions")) {
     return;
   }
   same_elements(b, {x.product(0, static_cast<int>(axis)), x.product(static_cast<int>(axis), x.rank())});
@@ -143,7 +143,8 @@ void op_shape(OpBuilder& b) {
   if (!b.ok()) return;
   std::vector<int64_t> dims;
   for (int64_t axis : axes) {
-    if (!b.require(axis >= 0 && axis < x.rank(), "axes: ", axis, " is out of range for ", x.rank(), " dimensions")) return;
+    if (!b.require(axis >= 0 && axis < x.rank(), "axes: ", axis, " is out of range for ", x.rank(), " dimensions"))
+      return;
     dims.push_back(x[static_cast<int>(axis)]);
   }
   if (!b.has("axes")) dims.assign(x.begin(), x.end());

@@ -77,14 +77,14 @@ void op_pad_image(OpBuilder& b) {
                  " is not constant, reflect or edge")) {
     return;
   }
-  const PadMode mode = mode_name == "constant" ? PadMode::kConstant
+  const PadMode mode = mode_name == "constant"  ? PadMode::kConstant
                        : mode_name == "reflect" ? PadMode::kReflect
                                                 : PadMode::kEdge;
   const int64_t h = x[2], w = x[3];
   if (!b.require(mode == PadMode::kConstant || (h > 0 && w > 0), "an empty picture ", x)) return;
   // Caffe2 reads outside the picture here.
-  if (!b.require(mode != PadMode::kReflect || (std::max(window.pad_t, window.pad_b) < h &&
-                                               std::max(window.pad_l, window.pad_r) < w),
+  if (!b.require(mode != PadMode::kReflect ||
+                     (std::max(window.pad_t, window.pad_b) < h && std::max(window.pad_l, window.pad_r) < w),
                  "mode reflect needs pads smaller than the picture of ", h, " x ", w)) {
     return;
   }

@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Slice (operators/slice_op.h): starts and ends are arguments or inputs; a negative v stands for dim + 1 + v, so that -1
-// is the end; missing dimensions are taken whole; there are no steps. Caffe2 refuses to cut more than one dimension.
+// Slice (operators/slice_op.h): starts and ends are arguments or inputs; a negative v stands for dim + 1 + v, so that
+// -1 is the end; missing dimensions are taken whole; there are no steps. Caffe2 refuses to cut more than one dimension.
 #include "ops/strided_copy.h"
 #include "ops/op_builder.h"
 
@@ -40,7 +40,8 @@ void op_slice(OpBuilder& b) {
       return;
     }
     if (start == 0 && end == x[d]) continue;
-    if (!b.require(cut < 0, "dimensions ", cut, " and ", d, " are both cut; Caffe2 cuts one only: chain two Slices")) return;
+    if (!b.require(cut < 0, "dimensions ", cut, " and ", d, " are both cut; Caffe2 cuts one only: chain two Slices"))
+      return;
     cut = d;
     y[d] = end - start;
     copy.from_offset = start * copy.from_strides[d];

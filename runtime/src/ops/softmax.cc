@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Softmax (operators/softmax_op.h): flattens to [0, axis) x [axis, end) and normalises over everything from the axis on,
-// as ONNX did before opset 13. LogSoftmax is what the pass of that name makes of ReduceMax, Sub, Exp, ReduceSum, Log, Sub.
+// Softmax (operators/softmax_op.h): flattens to [0, axis) x [axis, end) and normalises over everything from the axis
+// on, as ONNX did before opset 13. LogSoftmax is what the pass of that name makes of ReduceMax, Sub, Exp, ReduceSum,
+// Log, Sub.
 #include <cmath>
 
 #include "ops/elementwise.h"

@@ -58,11 +58,8 @@ bool resolve_axis(OpBuilder& b, LegacyPad legacy, int64_t in, int64_t kernel, in
   const int64_t extent = dilation * (kernel - 1) + 1;
   if (!b.require(in <= kLargest && extent <= kLargest, "sizes are out of range")) return false;
   switch (legacy) {
-    case LegacyPad::kNotSet:
-      break;
-    case LegacyPad::kValid:
-      *head = *tail = 0;
-      break;
+    case LegacyPad::kNotSet: break;
+    case LegacyPad::kValid: *head = *tail = 0; break;
     case LegacyPad::kSame: {  // an odd pad is larger at the tail
       if (!b.require(dilation == 1, "legacy_pad SAME does not go with dilation")) return false;
       const int64_t target = (in + stride - 1) / stride;
@@ -74,7 +71,8 @@ bool resolve_axis(OpBuilder& b, LegacyPad legacy, int64_t in, int64_t kernel, in
     }
     case LegacyPad::kCaffePooling: {  // Caffe rounds up, and lets the last window begin inside the picture
       const int64_t span = in + 2 * *head - kernel;
-      if (!b.require(span >= 0, "a kernel of ", kernel, " is larger than the padded input of ", in + 2 * *head)) return false;
+      if (!b.require(span >= 0, "a kernel of ", kernel, " is larger than the padded input of ", in + 2 * *head))
+        return false;
       *out = (span + stride - 1) / stride + 1;
       if (*head > 0 && (*out - 1) * stride >= in + *head) --*out;
       const int64_t plain = span / stride + 1;
@@ -115,10 +113,10 @@ bool read_window(OpBuilder& b, Window* window) {
 }
 
 bool resolve_window(OpBuilder& b, int64_t h, int64_t w, Window* window, int64_t* out_h, int64_t* out_w) {
-  return resolve_axis(b, window->legacy_pad, h, window->kernel_h, window->stride_h, window->dilation_h,
-                      &window->pad_t, &window->pad_b, out_h) &&
-         resolve_axis(b, window->legacy_pad, w, window->kernel_w, window->stride_w, window->dilation_w,
-                      &window->pad_l, &window->pad_r, out_w);
+  return resolve_axis(b, window->legacy_pad, h, window->kernel_h, window->stride_h, window->dilation_h, &window->pad_t,
+                      &window->pad_b, out_h) &&
+         resolve_axis(b, window->legacy_pad, w, window->kernel_w, window->stride_w, window->dilation_w, &window->pad_l,
+                      &window->pad_r, out_w);
 }
 
 }  // namespace mdeploy

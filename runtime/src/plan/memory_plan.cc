@@ -164,7 +164,9 @@ class Planner {
     }
   }
 
-  static uint64_t padded(uint64_t bytes) { return (std::max<uint64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment; }
+  static uint64_t padded(uint64_t bytes) {
+    return (std::max<uint64_t>(bytes, 1) + kAlignment - 1) / kAlignment * kAlignment;
+  }
 
   void place() {
     // Roots by the step in which their life begins; those whose life has ended give their memory back first.

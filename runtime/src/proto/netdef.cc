@@ -80,7 +80,11 @@ Status parse_argument(std::string_view bytes, Argument* argument) {
         reader.bytes();
         ++argument->string_count;
         break;
-      case 8: case 9: case 10: case 11: case 12:  // n, nets, t, tensors, qtensors
+      case 8:
+      case 9:
+      case 10:
+      case 11:
+      case 12:  // n, nets, t, tensors, qtensors
         argument->has_message = true;
         reader.skip();
         break;
@@ -95,8 +99,14 @@ Status parse_operator(std::string_view bytes, OperatorDef* op, Totals* totals) {
   WireReader reader(bytes);
   while (reader.next()) {
     switch (reader.field()) {
-      case 1: op->inputs.push_back(reader.bytes()); ++totals->names; break;
-      case 2: op->outputs.push_back(reader.bytes()); ++totals->names; break;
+      case 1:
+        op->inputs.push_back(reader.bytes());
+        ++totals->names;
+        break;
+      case 2:
+        op->outputs.push_back(reader.bytes());
+        ++totals->names;
+        break;
       case 3: op->name = reader.bytes(); break;
       case 4: op->type = reader.bytes(); break;
       case 5: {
@@ -216,8 +226,14 @@ Status parse_netdef(std::string_view bytes, NetDef* net) {
         break;
       }
       case 3: net->type = reader.bytes(); break;
-      case 7: net->external_inputs.push_back(reader.bytes()); ++totals.names; break;
-      case 8: net->external_outputs.push_back(reader.bytes()); ++totals.names; break;
+      case 7:
+        net->external_inputs.push_back(reader.bytes());
+        ++totals.names;
+        break;
+      case 8:
+        net->external_outputs.push_back(reader.bytes());
+        ++totals.names;
+        break;
       default: reader.skip();
     }
     if (totals.names > kMaxNames) return bad_input("more than ", kMaxNames, " blob names");

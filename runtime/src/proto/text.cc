@@ -27,7 +27,8 @@ class TextParser {
   Status advance() { return lexer_.next(&token_); }
 
   Status unexpected(std::string_view expected) const {
-    if (token_.kind == TokenKind::kEnd) return bad_input("line ", token_.line, ": expected ", expected, ", found the end");
+    if (token_.kind == TokenKind::kEnd)
+      return bad_input("line ", token_.line, ": expected ", expected, ", found the end");
     return bad_input("line ", token_.line, ": expected ", expected, ", found ", quoted(token_.text));
   }
 

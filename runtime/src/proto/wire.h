@@ -1,7 +1,8 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The protobuf wire format: a bounds-checked reader that copies nothing, and the few writers that the text reader needs.
+// The protobuf wire format: a bounds-checked reader that copies nothing, and the few writers that the text reader
+// needs.
 #ifndef MDEPLOY_PROTO_WIRE_H_
 #define MDEPLOY_PROTO_WIRE_H_
 

@@ -14,10 +14,10 @@ namespace mdeploy::testing {
 namespace {
 
 const std::string kInit = net(fill("w", {40, 3, 3, 3}, numbers(1080, 1)));
-const std::string kPredict = net(op("Conv", {"x", "w"}, {"c"}, arg("kernel", 3) + arg("pad", 1)) +
-                                     op("Relu", {"c"}, {"r"}) + op("AveragePool", {"r"}, {"g"}, arg("global_pooling", 1)) +
-                                     op("Softmax", {"g"}, {"y"}),
-                                 {"x", "w"}, {"y"});
+const std::string kPredict =
+    net(op("Conv", {"x", "w"}, {"c"}, arg("kernel", 3) + arg("pad", 1)) + op("Relu", {"c"}, {"r"}) +
+            op("AveragePool", {"r"}, {"g"}, arg("global_pooling", 1)) + op("Softmax", {"g"}, {"y"}),
+        {"x", "w"}, {"y"});
 const std::vector<Given> kX = {{"x", {1, 3, 16, 16}}};
 
 TEST(CApi, DescribesTheNet) {
@@ -181,7 +181,8 @@ TEST(CApi, LoadsFilesAndRefusesWhatIsNone) {
   mdeploy_net* loaded = nullptr;
   ASSERT_EQ(mdeploy_net_load(init.c_str(), predict.c_str(), &options, &loaded, &error), MDEPLOY_OK) << error.message;
   mdeploy_net_free(loaded);
-  EXPECT_EQ(mdeploy_net_load((init + ".absent").c_str(), predict.c_str(), &options, &loaded, &error), MDEPLOY_BAD_INPUT);
+  EXPECT_EQ(mdeploy_net_load((init + ".absent").c_str(), predict.c_str(), &options, &loaded, &error),
+            MDEPLOY_BAD_INPUT);
   EXPECT_NE(std::string(error.message).find("cannot open"), std::string::npos);
   EXPECT_EQ(mdeploy_net_load(folder.c_str(), predict.c_str(), &options, &loaded, &error), MDEPLOY_BAD_INPUT);
   EXPECT_NE(std::string(error.message).find("not a regular file"), std::string::npos);

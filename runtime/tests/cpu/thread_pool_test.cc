@@ -54,7 +54,8 @@ TEST(ThreadPool, PinsToCores) {
   ThreadPool pool(2, {0});
   std::thread([&] {  // the caller gets pinned, so it is not the test's own thread
     pool.parallel_for(8, [](int64_t, int) {});
-  }).join();
+  })
+      .join();
 #if defined(__linux__)
   EXPECT_TRUE(pool.affinity_applied());
   ThreadPool absent(1, {100000});

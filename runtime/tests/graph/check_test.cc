@@ -40,7 +40,8 @@ TEST(Load, RefusesWithOneClearLine) {
       {"", net(op("Relu", {"w"}, {"y"}), {"x", "w"}, {"y"}), MDEPLOY_BAD_INPUT, "input \"w\" is made by neither net"},
       {net(weights), predict(op("Conv", {"x", "w"}, {"y"}, arg("kernel", 3))), MDEPLOY_BAD_INPUT,
        "filter (2, 4, 1, 1) does not agree with kernels 3 x 3"},
-      {net(fill("w", {2, 3, 1, 1}, numbers(6, 1))), predict(conv), MDEPLOY_BAD_INPUT, "needs 3 input channels, found 4"},
+      {net(fill("w", {2, 3, 1, 1}, numbers(6, 1))), predict(conv), MDEPLOY_BAD_INPUT,
+       "needs 3 input channels, found 4"},
       {net(fill("w", {2, 4, 1, 1}, numbers(7, 1))), predict(conv), MDEPLOY_BAD_INPUT,
        "expected 8 floats for shape (2, 4, 1, 1), found 7"},
       {net(op("GivenTensorFill", {}, {"w"}, arg("shape", std::vector<int64_t>{2}))), predict(conv), MDEPLOY_BAD_INPUT,
@@ -57,15 +58,18 @@ TEST(Load, RefusesWithOneClearLine) {
        "a stride is 0"},
       {"", net(op("MaxPool", {"x"}, {"y"}, arg("kernel", 2) + arg("pad", 2)), {"x"}, {"y"}), MDEPLOY_BAD_INPUT,
        "a pad is not smaller than the kernel"},
-      {"", net(op("SpatialBN", {"x", "x", "x", "x", "x"}, {"y"}), {"x"}, {"y"}), MDEPLOY_BAD_INPUT, "\"is_test\" is missing"},
+      {"", net(op("SpatialBN", {"x", "x", "x", "x", "x"}, {"y"}), {"x"}, {"y"}), MDEPLOY_BAD_INPUT,
+       "\"is_test\" is missing"},
       {"", net(op("Dropout", {"x"}, {"y"}, arg("is_test", 0)), {"x"}, {"y"}), MDEPLOY_UNSUPPORTED, "training mode"},
-      {"", net(op("Gather", {"x", "x"}, {"y"}), {"x"}, {"y"}), MDEPLOY_BAD_INPUT, "expected int32 or int64, found float32"},
+      {"", net(op("Gather", {"x", "x"}, {"y"}), {"x"}, {"y"}), MDEPLOY_BAD_INPUT,
+       "expected int32 or int64, found float32"},
       {std::string("\xff\xff", 2), net(relu(), {"x"}, {"y"}), MDEPLOY_BAD_INPUT, "init_net: not a readable NetDef"},
   };
   for (const Refusal& r : cases) {
     LoadedNet loaded(r.init, r.predict, kX);
     EXPECT_EQ(loaded.status(), r.status) << loaded.error();
-    EXPECT_NE(loaded.error().find(r.message), std::string::npos) << "expected " << r.message << "\nfound " << loaded.error();
+    EXPECT_NE(loaded.error().find(r.message), std::string::npos)
+        << "expected " << r.message << "\nfound " << loaded.error();
     EXPECT_EQ(loaded.error().find('\n'), std::string::npos);
     EXPECT_EQ(loaded.net(), nullptr);
   }

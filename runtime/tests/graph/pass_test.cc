@@ -118,10 +118,11 @@ TEST(Passes, KeptBlobsKeepTheirOperators) {
 }
 
 TEST(Passes, AConvWithTwoReadersIsNotFused) {
-  const Nets nets = {net(fill("w", {4, 4, 1, 1}, numbers(16, 1))),
-                     net(op("Conv", {"x", "w"}, {"c"}, arg("kernel", 1)) + op("Relu", {"c"}, {"r"}) +
-                             op("Sub", {"r", "c"}, {"y"}), {"x", "w"}, {"y"}),
-                     {{"x", {1, 4, 3, 3}}}};
+  const Nets nets = {
+      net(fill("w", {4, 4, 1, 1}, numbers(16, 1))),
+      net(op("Conv", {"x", "w"}, {"c"}, arg("kernel", 1)) + op("Relu", {"c"}, {"r"}) + op("Sub", {"r", "c"}, {"y"}),
+          {"x", "w"}, {"y"}),
+      {{"x", {1, 4, 3, 3}}}};
   EXPECT_EQ(types_of(nets, reference()), (Types{"Conv", "Relu", "Sub"}));
   expect_same_numbers(nets);
 }
@@ -130,21 +131,22 @@ TEST(Passes, TheSecondOfTwoClampsActsOnTheFirst) {
   const Nets nets = {net(fill("w", {4, 4, 1, 1}, numbers(16, 1))),
                      net(op("Conv", {"x", "w"}, {"c"}, arg("kernel", 1)) +
                              op("Clip", {"c"}, {"d"}, arg("min", -0.5f) + arg("max", -0.1f)) +
-                             op("Clip", {"d"}, {"y"}, arg("min", -0.3f) + arg("max", 0.5f)), {"x", "w"}, {"y"}),
+                             op("Clip", {"d"}, {"y"}, arg("min", -0.3f) + arg("max", 0.5f)),
+                         {"x", "w"}, {"y"}),
                      {{"x", {1, 4, 3, 3}}}};
   EXPECT_EQ(types_of(nets, reference()), (Types{"Conv"}));
   expect_same_numbers(nets);
 }
 
 TEST(Passes, ABatchNormWithoutAConvBecomesAffine) {
-  const Nets nets = {net(fill("s", {20}, numbers(20, 2)) + fill("b", {20}, numbers(20, 3)) +
-                         fill("m", {20}, numbers(20, 4)) + fill("v", {20}, positive(20, 5)) +
-                         fill("w", {20, 20, 1, 1}, numbers(400, 6))),
-                     net(op("Conv", {"x", "w"}, {"c"}, arg("kernel", 1)) + op("Relu", {"c"}, {"r"}) +
-                             op("SpatialBN", {"r", "s", "b", "m", "v"}, {"n"}, arg("is_test", 1)) +
-                             op("Relu", {"n"}, {"q"}) + op("Conv", {"q", "w"}, {"y"}, arg("kernel", 1)),
-                         {"x", "s", "b", "m", "v", "w"}, {"y"}),
-                     {{"x", {2, 20, 3, 5}}}};
+  const Nets nets = {
+      net(fill("s", {20}, numbers(20, 2)) + fill("b", {20}, numbers(20, 3)) + fill("m", {20}, numbers(20, 4)) +
+          fill("v", {20}, positive(20, 5)) + fill("w", {20, 20, 1, 1}, numbers(400, 6))),
+      net(op("Conv", {"x", "w"}, {"c"}, arg("kernel", 1)) + op("Relu", {"c"}, {"r"}) +
+              op("SpatialBN", {"r", "s", "b", "m", "v"}, {"n"}, arg("is_test", 1)) + op("Relu", {"n"}, {"q"}) +
+              op("Conv", {"q", "w"}, {"y"}, arg("kernel", 1)),
+          {"x", "s", "b", "m", "v", "w"}, {"y"}),
+      {{"x", {2, 20, 3, 5}}}};
   EXPECT_EQ(types_of(nets, reference()), (Types{"Conv", "AffineChannel", "Conv"}));
   expect_same_numbers(nets);
 }
@@ -178,7 +180,8 @@ TEST(Passes, ViewsMoveNothing) {
 TEST(Passes, ConstantsAreFoldedAndDeadCodeGoes) {
   const Nets nets = {net(fill("w", {8, 8}, numbers(64, 1))),
                      net(op("Transpose", {"w"}, {"t"}) + op("Exp", {"t"}, {"e"}) + op("Tanh", {"x"}, {"unused"}) +
-                             op("MatMul", {"x", "e"}, {"y"}), {"x", "w"}, {"y"}),
+                             op("MatMul", {"x", "e"}, {"y"}),
+                         {"x", "w"}, {"y"}),
                      {{"x", {3, 8}}}};
   EXPECT_EQ(types_of(nets), (Types{"MatMul"}));
   expect_same_numbers(nets);
@@ -196,8 +199,9 @@ TEST(Passes, BlockedLayoutInEveryPosition) {
               op("MaxPool", {"b"}, {"p"}, arg("kernel", 2) + arg("stride", 1)) +
               op("AveragePool", {"b"}, {"g"}, arg("global_pooling", 1)) + op("Mul", {"p", "g"}, {"m"}) +
               op("Add", {"m", "k"}, {"n"}) + op("ReduceMean", {"n"}, {"plane"}, arg("axes", std::vector<int64_t>{1})) +
-              op("Sub", {"n", "plane"}, {"o"}) + op("Split", {"o"}, {"s", "t"}, arg("axis", 1) +
-              arg("split", std::vector<int64_t>{16, 32})) + op("Concat", {"t", "s"}, {"u", "info"}, arg("axis", 1)) +
+              op("Sub", {"n", "plane"}, {"o"}) +
+              op("Split", {"o"}, {"s", "t"}, arg("axis", 1) + arg("split", std::vector<int64_t>{16, 32})) +
+              op("Concat", {"t", "s"}, {"u", "info"}, arg("axis", 1)) +
               op("Conv", {"u", "w3"}, {"v"}, arg("kernel", 1)) + op("Sum", {"v", "o"}, {"y"}) +
               op("Softmax", {"g"}, {"z"}),
           {"x", "w1", "w2", "w3", "k", "k20", "full"}, {"y", "z", "a4"}),

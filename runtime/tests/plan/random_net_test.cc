@@ -34,7 +34,10 @@ std::string random_net(uint32_t seed, size_t steps) {
     switch (random.below(8)) {
       case 0: ops += op("Tanh", {a}, {made}); break;
       case 1: ops += op("Add", {a, b}, {made}); break;
-      case 2: ops += op("Tanh", {a}, {a}); made = a; break;  // in place: the blob's name goes on to the new value
+      case 2:
+        ops += op("Tanh", {a}, {a});
+        made = a;
+        break;  // in place: the blob's name goes on to the new value
       case 3:
         ops += op("Split", {a}, {"p" + id, "q" + id}, arg("axis", 1));
         ops += op("Concat", {"q" + id, "p" + id}, {made, "i" + id}, arg("axis", 1));
@@ -45,7 +48,8 @@ std::string random_net(uint32_t seed, size_t steps) {
         ops += op("Reshape", {"r" + id}, {made, "n" + id}, arg("shape", std::vector<int64_t>{1, 16, 2, 2}));
         break;
       case 5:
-        ops += op("Slice", {a}, {"s" + id}, arg("starts", std::vector<int64_t>{0, 4}) + arg("ends", std::vector<int64_t>{-1, 12}));
+        ops += op("Slice", {a}, {"s" + id},
+                  arg("starts", std::vector<int64_t>{0, 4}) + arg("ends", std::vector<int64_t>{-1, 12}));
         ops += op("Tanh", {"s" + id}, {"s" + id});
         ops += op("Concat", {"s" + id, "s" + id}, {made, "i" + id}, arg("axis", 1));
         break;
@@ -84,7 +88,8 @@ TEST(MemoryPlan, RandomNetsGiveTheSameWithAndWithoutSharing) {
 
 TEST(MemoryPlan, AChainNeedsTwoBuffersNotMany) {
   std::string ops;
-  for (int i = 0; i < 40; ++i) ops += op("Softmax", {i == 0 ? "x" : "v" + std::to_string(i - 1)}, {"v" + std::to_string(i)});
+  for (int i = 0; i < 40; ++i)
+    ops += op("Softmax", {i == 0 ? "x" : "v" + std::to_string(i - 1)}, {"v" + std::to_string(i)});
   How how;
   how.max_bytes = 4 * 64 * 1024;  // the input, and two or three of forty blobs of 64 KB
   LoadedNet loaded("", net(ops, {"x"}, {"v39"}), {{"x", {16, 1024}}}, how);

@@ -14,8 +14,8 @@ using namespace mdeploy::testing;  // NOLINT: the writer's short names
 Status parse(const std::string& bytes, NetDef* net) { return parse_netdef(bytes, net); }
 
 TEST(NetDefReader, ReadsPackedAndUnpackedAndMixed) {
-  const std::string unpacked = field(1, std::string("v")) + field(5, 1.5f) + field(5, -2.0f) + field(6, int64_t{300}) +
-                               field(6, int64_t{-1});
+  const std::string unpacked =
+      field(1, std::string("v")) + field(5, 1.5f) + field(5, -2.0f) + field(6, int64_t{300}) + field(6, int64_t{-1});
   const std::string packed = field(1, std::string("v")) + field(5, raw(1.5f) + raw(-2.0f)) +
                              field(6, varint(300) + varint(static_cast<uint64_t>(-1)));
   const std::string mixed = field(5, raw(1.5f)) + field(6, varint(300)) + field(1, std::string("v")) + field(5, -2.0f) +
@@ -32,8 +32,8 @@ TEST(NetDefReader, ReadsPackedAndUnpackedAndMixed) {
 }
 
 TEST(NetDefReader, SkipsUnknownFieldsOfEveryKind) {
-  std::string group = varint(99 << 3 | 3) + field(7, int64_t{1}) + varint(98 << 3 | 3) + varint(98 << 3 | 4) +
-                      varint(99 << 3 | 4);
+  std::string group =
+      varint(99 << 3 | 3) + field(7, int64_t{1}) + varint(98 << 3 | 3) + varint(98 << 3 | 4) + varint(99 << 3 | 4);
   const std::string unknown = field(50, int64_t{7}) + field(51, std::string("abc")) + field(52, 1.0f) +
                               varint(53 << 3 | 1) + std::string(8, 'x') + group;
   const std::string bytes = unknown + net(op("Relu", {"x"}, {"y"}, unknown)) + unknown;
@@ -53,7 +53,8 @@ TEST(NetDefReader, KnownBytes) {
 }
 
 TEST(NetDefReader, EveryTruncationIsAnErrorOrAShorterNet) {
-  const std::string bytes = net(fill("w", {2, 2}, {1, 2, 3, 4}) + op("Relu", {"w"}, {"y"}, arg("a", 3) + arg("s", "t")));
+  const std::string bytes =
+      net(fill("w", {2, 2}, {1, 2, 3, 4}) + op("Relu", {"w"}, {"y"}, arg("a", 3) + arg("s", "t")));
   for (size_t size = 0; size < bytes.size(); ++size) {
     NetDef def;
     const Status status = parse(bytes.substr(0, size), &def);
@@ -73,15 +74,15 @@ TEST(NetDefReader, RefusesMalformedMessages) {
     return s;
   }();
   const std::vector<std::string> bad = {
-      std::string(11, '\xff'),                              // a varint without an end
-      std::string("\x0a\xff\xff\xff\xff\x0f", 6),      // longer than the message
-      std::string("\x00\x01", 2),                          // field 0
-      std::string("\x0c", 1),                               // a group's end
-      std::string("\x0e", 1),                               // wire type 6
-      field(2, std::string()),                               // an operator without a type
+      std::string(11, '\xff'),                                                         // a varint without an end
+      std::string("\x0a\xff\xff\xff\xff\x0f", 6),                                      // longer than the message
+      std::string("\x00\x01", 2),                                                      // field 0
+      std::string("\x0c", 1),                                                          // a group's end
+      std::string("\x0e", 1),                                                          // wire type 6
+      field(2, std::string()),                                                         // an operator without a type
       field(2, field(4, std::string("T")) + field(5, field(5, std::string("abc")))),   // floats of 3 bytes
       field(2, field(4, std::string("T")) + field(5, field(6, std::string("\x80")))),  // half an integer
-      field(1, int64_t{3}),                                  // a name that is a number
+      field(1, int64_t{3}),                                                            // a name that is a number
       deep};
   for (const std::string& bytes : bad) {
     NetDef def;

@@ -53,7 +53,8 @@ class LoadedNet {
     options.keep_blob_count = how.keep.size();
     options.max_bytes = how.max_bytes;
     error_.struct_size = sizeof(error_);
-    status_ = mdeploy_net_load_memory(init.data(), init.size(), predict.data(), predict.size(), &options, &net_, &error_);
+    status_ =
+        mdeploy_net_load_memory(init.data(), init.size(), predict.data(), predict.size(), &options, &net_, &error_);
     if (status_ != MDEPLOY_OK) return;
     mdeploy_session_options session{};
     session.struct_size = sizeof(session);

@@ -30,13 +30,17 @@ inline std::string raw(float value) {
   std::memcpy(bytes, &value, 4);
   return std::string(bytes, 4);
 }
-inline std::string field(int number, float value) { return varint(static_cast<uint64_t>(number) << 3 | 5) + raw(value); }
+inline std::string field(int number, float value) {
+  return varint(static_cast<uint64_t>(number) << 3 | 5) + raw(value);
+}
 
 // One Argument message as an operator's field 5.
 inline std::string arg(const std::string& name, int64_t i) { return field(5, field(1, name) + field(3, i)); }
 inline std::string arg(const std::string& name, int i) { return arg(name, static_cast<int64_t>(i)); }
 inline std::string arg(const std::string& name, float f) { return field(5, field(1, name) + field(2, f)); }
-inline std::string arg(const std::string& name, const char* s) { return field(5, field(1, name) + field(4, std::string(s))); }
+inline std::string arg(const std::string& name, const char* s) {
+  return field(5, field(1, name) + field(4, std::string(s)));
+}
 inline std::string arg(const std::string& name, const std::vector<int64_t>& ints) {
   std::string body = field(1, name);
   for (int64_t i : ints) body += field(6, i);

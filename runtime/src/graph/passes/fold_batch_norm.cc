@@ -45,7 +45,8 @@ bool affine_of(const Node& node, Affine* affine) {
   return true;
 }
 
-Status new_constant(Graph& graph, LoadContext& context, const std::string& name, const TensorDesc& desc, Value** value) {
+Status new_constant(Graph& graph, LoadContext& context, const std::string& name, const TensorDesc& desc,
+                    Value** value) {
   MDEPLOY_TRY(context.budget.take(desc.bytes()));
   *value = graph.add_constant(name, desc, std::make_shared<Buffer>(desc.bytes()));
   return {};

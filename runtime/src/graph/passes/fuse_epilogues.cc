@@ -71,7 +71,8 @@ bool absorb_residual(Graph& graph, Node* node, const Order& order) {
     return false;
   }
   Value* residual = next->inputs[0] == node->outputs[0] ? next->inputs[1] : next->inputs[0];
-  if (residual == node->outputs[0] || !(residual->desc == node->outputs[0]->desc) || residual->is_constant()) return false;
+  if (residual == node->outputs[0] || !(residual->desc == node->outputs[0]->desc) || residual->is_constant())
+    return false;
   if (!(next->outputs[0]->desc == residual->desc)) return false;
   if (residual->producer != nullptr && order.at(residual->producer) > order.at(node)) return false;
   graph.add_input(node, residual);

@@ -10,7 +10,7 @@ NATIVE_SOURCES := $(shell find runtime -name '*.cc' -o -name '*.h' -o -name '*.i
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native harnesses demo test test-native test-python lint format types bench clean
+.PHONY: help setup native harnesses android-base demo test test-native test-python lint format types clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -32,6 +32,9 @@ native: $(VENV)/.native  ## the runtime's shared library and the host harness
 
 harnesses: $(VENV)/.native  ## the static harness for each Android ABI (minutes the first time, then cached)
 	$(BIN)/python -m mdeploy.package.cross
+
+android-base: $(VENV)/.native  ## the app's compiled base, from which `mdeploy package` makes an APK (needs apt and Maven)
+	$(BIN)/python -m mdeploy.package.android_base
 
 demo: setup      ## the main job on the bundled checkpoint
 	$(BIN)/mdeploy demo

@@ -37,7 +37,7 @@ def test_a_missing_runtime_is_5(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("mdeploy.native.library_path", _not_built)
-    monkeypatch.setattr("mdeploy.native._library", _not_built)
+    monkeypatch.setattr("mdeploy.native.abi.library", _not_built)
     assert run(["doctor", "--json"]) == 5
     report = json.loads(capsys.readouterr().out)
     assert report["ok"] is False

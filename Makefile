@@ -10,7 +10,7 @@ NATIVE_SOURCES := $(shell find runtime -name '*.cc' -o -name '*.h' -o -name '*.i
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native harnesses android-base demo test test-native test-python lint format types clean
+.PHONY: help setup native harnesses android-base demo packages test test-native test-python lint format types clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -39,9 +39,12 @@ android-base: $(VENV)/.native  ## the app's compiled base, from which `mdeploy p
 demo: setup      ## the main job on the bundled checkpoint
 	$(BIN)/mdeploy demo
 
-test: setup test-native test-python  ## every test
+test: packages setup test-native test-python  ## every test
 
-test-native: $(VENV)/.installed  ## C++ tests under address and undefined-behaviour sanitizers
+packages:        ## Debian packages that the tests use, where they may be installed
+	.ci/debian-packages
+
+test-native: $(VENV)/.installed  ## C++ tests under address and undefined-behaviour sanitizers (needs GoogleTest)
 	cmake -S runtime -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMDEPLOY_TESTS=ON -DMDEPLOY_SANITIZE=ON
 	cmake --build build/sanitize --parallel $(JOBS)
 	ctest --test-dir build/sanitize --output-on-failure

@@ -80,7 +80,15 @@ def adb_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, s
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     home = tmp_path_factory.mktemp("adb-home")
-    environment = {"ANDROID_ADB_SERVER_PORT": str(port), "HOME": str(home), "ADB_MDNS": "0"}
+    # The caches stay where they are: a harness that a test needs would otherwise be built from nothing, zig's own
+    # libraries included.
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    environment = {
+        "ANDROID_ADB_SERVER_PORT": str(port),
+        "HOME": str(home),
+        "XDG_CACHE_HOME": cache,
+        "ADB_MDNS": "0",
+    }
     # Not captured: the server that this starts keeps the pipes open for as long as it lives.
     subprocess.run(["adb", "start-server"], env={**os.environ, **environment}, check=True, stderr=subprocess.DEVNULL)
     yield environment

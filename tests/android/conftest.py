@@ -100,8 +100,8 @@ def plug_in(
     adb_server: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., StandIn]]:
     """Plug in a device: a function that makes a stand-in, connects adb to it and returns it."""
-    # The port alone leads to our server, which has its private home already; with another HOME the harness's cache would
-    # not be found.
+    # The port alone leads to our server, which has its private home already; with another HOME the cache of harnesses
+    # would not be found.
     monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", adb_server["ANDROID_ADB_SERVER_PORT"])
     monkeypatch.delenv("ANDROID_SERIAL", raising=False)
     devices: list[StandIn] = []

@@ -27,6 +27,7 @@ from mdeploy.package.android_base import build_base
 from mdeploy.package.apk import build_apk
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:

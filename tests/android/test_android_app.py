@@ -50,9 +50,15 @@ def build_native(project: Path, build: Path) -> Path:
     launcher = ["-DCMAKE_CXX_COMPILER_LAUNCHER=ccache"] if shutil.which("ccache") else []
     generator = ["-G", "Ninja"] if shutil.which("ninja") else []
     source = project / "app" / "src" / "main" / "cpp"
-    subprocess.run(["cmake", "-S", source, "-B", build, *generator, *launcher], check=True, capture_output=True)
+    compiler = shutil.which("javac")
+    assert compiler is not None
+    # CMake looks for a JDK in a list of places that it knows; the one that compiles the app is the right one.
+    environment = {**os.environ, "JAVA_HOME": str(Path(compiler).resolve().parent.parent)}
     jobs = str(min(2, os.cpu_count() or 1))
-    subprocess.run(["cmake", "--build", build, "--parallel", jobs], check=True, capture_output=True)
+    configure = ["cmake", "-S", source, "-B", build, *generator, *launcher]
+    for command in (configure, ["cmake", "--build", build, "--parallel", jobs]):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
     native = build / "native-library-dir"
     native.mkdir(exist_ok=True)
     shutil.copy2(build / "libmdeploy_jni.so", native)

@@ -50,7 +50,7 @@ test-native: $(VENV)/.installed  ## C++ tests under address and undefined-behavi
 	ctest --test-dir build/sanitize --output-on-failure
 
 test-python: setup  ## pytest
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadgroup
+	$(BIN)/python -m pytest -n $(JOBS)
 
 lint: $(VENV)/.installed  ## ruff
 	ruff check .

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the Android tests share: devices (stand-in daemons on a private adb server), a real artifact, the app's base.
 
-All tests here run in one worker: Maven, zig and the devices would only wait for each other in several.
+xdist may spread these tests over its workers: a lock keeps two Mavens out of one folder.
 """
 
 from __future__ import annotations
@@ -25,13 +25,6 @@ from mdeploy.artifact import Artifact
 from mdeploy.conversion import ConvertOptions, convert
 from mdeploy.package.android_base import build_base
 from mdeploy.package.apk import build_apk
-
-
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("android"))
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from mdeploy.artifact import Artifact
+from mdeploy.package.android_base import maven_lock
 
 TESTS_AT_LEAST = 50  # on two versions of Android
 
@@ -25,6 +26,11 @@ def test_the_app_on_the_oldest_and_the_newest_android(artifact: Artifact, pictur
             pytest.skip(f"{tool} is not installed")
     project = repository / "android_harness"
     native = build_native(project, repository / "build" / "android-jni")
+    with maven_lock():
+        run_jvm_tests(project, native, artifact, picture)
+
+
+def run_jvm_tests(project: Path, native: Path, artifact: Artifact, picture: Path) -> None:
     for report in (project / "target" / "surefire-reports").glob("*.xml"):
         report.unlink()
     command = ["mvn", "--batch-mode", "test", f"-Dmdeploy.native.dir={native}"]

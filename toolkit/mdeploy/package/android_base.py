@@ -9,12 +9,14 @@ signs.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mdeploy.errors import MdeployError, UnavailableError
@@ -22,7 +24,7 @@ from mdeploy.package.apk import BASE_PATH
 from mdeploy.package.apk_zip import ApkWriter, raw_entries
 from mdeploy.package.cross import ANDROID_ABIS, harness
 
-__all__ = ["HARNESS_LIBRARY", "build_base"]
+__all__ = ["HARNESS_LIBRARY", "build_base", "maven_lock"]
 
 HARNESS_LIBRARY = "libmdeploy_harness.so"
 """The harness among the app's native libraries: Android unpacks, and lets an app start, only what is named so."""
@@ -49,19 +51,29 @@ def build_base(output: Path = BASE_PATH, tell: Tell = lambda _message: None) -> 
             "the app's base is built from a source tree of mdeploy, and this is an installed package"
         )
     _require_tools(tell)
-    tell("compiling the app (Maven; downloads what it needs the first time)")
-    _run_maven()
     harnesses = {abi: harness(abi, tell) for abi in ANDROID_ABIS}
     output.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}-")
     try:
-        with os.fdopen(descriptor, "wb") as stream:
+        with os.fdopen(descriptor, "wb") as stream, maven_lock():
+            tell("compiling the app (Maven; downloads what it needs the first time)")
+            _run_maven()
             _write(ApkWriter(stream), harnesses)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(output)
     finally:
         Path(temporary).unlink(missing_ok=True)
     return output
+
+
+@contextmanager
+def maven_lock() -> Iterator[None]:
+    """Hold the project's build folder: two Mavens in it would break each other's build."""
+    target = _PROJECT / "target"
+    target.mkdir(exist_ok=True)
+    with (target / ".lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _write(apk: ApkWriter, harnesses: dict[str, Path]) -> None:

@@ -17,7 +17,6 @@ from mdeploy.demo import Demo, bundled
 from mdeploy.errors import UnavailableError
 
 
-@pytest.mark.xdist_group("harness")
 def test_the_whole_way(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "mdeploy", "demo", "-o", "out"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)

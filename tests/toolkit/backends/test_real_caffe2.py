@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdeploy.backends.real_caffe2 import Caffe2Process, environment, find_python, wire
+from mdeploy.backends.child_process import wire
+from mdeploy.backends.real_caffe2 import Caffe2Process, environment, find_python
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 
 INIT = b"""

@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The program that runs inside the Caffe2 environment: it answers requests on stdin with frames on stdout.
 
-Started as ``python -I child.py WIRE_PY THREADS`` by Python 3.9, so it imports nothing of the toolkit; -I also keeps
-this directory off sys.path. Whatever Caffe2 prints goes to stderr.
+Started as ``python -I child.py CHILD_PROCESS_FOLDER THREADS`` by Python 3.9, so it imports nothing of the toolkit but
+that folder; -I also keeps this directory off sys.path. Whatever Caffe2 prints goes to stderr.
 """
 
 from __future__ import annotations
 
+import importlib
+import importlib.machinery
 import importlib.util
-import os
 import sys
 import time
 from typing import Any
@@ -23,16 +24,15 @@ Arrays = dict[str, Any]
 Answer = tuple[Header, list[tuple[str, Any]]]
 
 
-def _load_wire(path: str) -> Any:
-    spec = importlib.util.spec_from_file_location("wire", path)
-    assert spec is not None and spec.loader is not None  # noqa: PT018
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def _load_pipe(folder: str) -> Any:
+    """Import the toolkit's ``child_process`` folder as a package, without the toolkit."""
+    spec = importlib.machinery.ModuleSpec("child_process", None, is_package=True)
+    spec.submodule_search_locations = [folder]
+    sys.modules["child_process"] = importlib.util.module_from_spec(spec)
+    return importlib.import_module("child_process.serve")
 
 
-class RefusedError(Exception):
-    """The request itself is bad."""
+pipe = _load_pipe(sys.argv[1])
 
 
 class Server:
@@ -77,7 +77,7 @@ class Server:
         predictor, expected = self.predictors[header["predictor"]]
         inputs = [arrays[str(i)] for i in range(len(arrays))]
         if len(inputs) != expected:
-            raise RefusedError(f"predict_net takes {expected} inputs, {len(inputs)} given")
+            raise pipe.RefusedError(f"predict_net takes {expected} inputs, {len(inputs)} given")
         start = time.perf_counter()
         outputs = predictor.run(inputs)
         seconds = time.perf_counter() - start
@@ -94,7 +94,7 @@ class Server:
         fed = {name[3:]: array for name, array in arrays.items() if name.startswith("in:")}
         if header["positional"]:
             if len(fed) > len(names):
-                raise RefusedError(f"predict_net takes {len(names)} inputs ({', '.join(names)}), {len(fed)} given")
+                raise pipe.RefusedError(f"predict_net takes {len(names)} inputs ({', '.join(names)}), {len(fed)} given")
             fed = {names[int(i)]: array for i, array in fed.items()}
         workspace = self.workspace
         workspace.SwitchWorkspace(_RUN_WORKSPACE, True)
@@ -120,7 +120,7 @@ class Server:
             seconds = time.perf_counter() - start
             for name in header["fetch"] if header["fetch"] is not None else list(predict.external_output):
                 if not workspace.HasBlob(name):
-                    raise RefusedError(f"there is no blob {name!r} after the run")
+                    raise pipe.RefusedError(f"there is no blob {name!r} after the run")
                 fetched.append((name, self._fetch(name)))
             return {"seconds": seconds}, fetched
         finally:
@@ -133,7 +133,7 @@ class Server:
         if hasattr(value, "_fields") and "data" in value._fields:  # Int8Tensor(data, scale, zero_point)
             value = value.data
         if not isinstance(value, np.ndarray) or value.dtype == object:
-            raise RefusedError(f"blob {name!r} is not a tensor of numbers")
+            raise pipe.RefusedError(f"blob {name!r} is not a tensor of numbers")
         return value
 
     @staticmethod
@@ -186,15 +186,12 @@ class Server:
         except (UnicodeDecodeError, text_format.ParseError):
             if binary:
                 return net
-            raise RefusedError(f"{what} is not a NetDef") from None
+            raise pipe.RefusedError(f"{what} is not a NetDef") from None
 
 
 def main() -> None:
-    wire = _load_wire(sys.argv[1])
     threads = int(sys.argv[2])
-    replies = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)  # everything else that writes to stdout, in Python or C++, lands on stderr
-    requests = os.fdopen(os.dup(0), "rb", buffering=0)
+    requests, replies = pipe.claim_pipes()
 
     from caffe2.proto import caffe2_pb2  # type: ignore[import-not-found]
     from caffe2.python import workspace  # type: ignore[import-not-found]
@@ -203,27 +200,7 @@ def main() -> None:
     if threads:
         flags.append(f"--caffe2_omp_num_threads={threads}")
     workspace.GlobalInit(flags)
-    server = Server(workspace, caffe2_pb2)
-    while True:
-        prefix = wire.read_exactly(requests.read, wire.PREFIX_SIZE)
-        if prefix is None:
-            return
-        header_size, payload_size, crc = wire.read_prefix(prefix)
-        text = wire.read_exactly(requests.read, header_size) or b""
-        payload = wire.read_exactly(requests.read, payload_size) or b""
-        header, arrays = wire.unpack(text, payload, crc)
-        del payload
-        try:
-            answer, outputs = getattr(server, header["request"])(header, arrays)
-            frame = wire.pack(answer, outputs)
-        except RefusedError as error:
-            frame = wire.pack({"error": str(error), "kind": "refused"}, [])
-        except Exception as error:
-            frame = wire.pack({"error": str(error), "kind": type(error).__name__}, [])
-        for part in frame:
-            view = memoryview(part)
-            while view:
-                view = view[replies.write(view) :]
+    pipe.serve(Server(workspace, caffe2_pb2), requests, replies)
 
 
 if __name__ == "__main__":

@@ -4,33 +4,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import selectors
-import signal
-import subprocess
-import tempfile
-import threading
-import time
-import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
+from mdeploy.backends import child_process
 from mdeploy.backends.base import Array
-from mdeploy.backends.real_caffe2 import wire
+from mdeploy.backends.child_process.process import REQUEST_TIMEOUT_S, ChildProcess, shorten
 from mdeploy.backends.real_caffe2.environment import INSTALL_COMMAND, find_python, why_missing
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UnsupportedError
 
 __all__ = ["Caffe2Process", "LoadedNet"]
 
-START_TIMEOUT_S = 300.0  # importing torch 1.10.2 from a cold disk on a busy machine
-REQUEST_TIMEOUT_S = 600.0
 _CHILD = Path(__file__).with_name("child.py")
-_WIRE = Path(__file__).with_name("wire.py")
+_PIPE = Path(child_process.__file__).parent
 
 
 class LoadedNet:
@@ -52,59 +42,27 @@ class LoadedNet:
         return list(outputs.values())
 
 
-class Caffe2Process:
-    """Starts real Caffe2 and talks to it. A context manager; usable from several threads, one request at a time.
+class Caffe2Process(ChildProcess):
+    """Starts real Caffe2 and talks to it; see ``ChildProcess``.
 
-    A refused net raises ``InputError``, an operator that Caffe2 does not have ``UnsupportedError``. A child that dies
-    (some Caffe2 checks abort the process) or does not answer raises too; the object is then closed.
+    A refused net raises ``InputError``, an operator that Caffe2 does not have ``UnsupportedError``.
     """
 
     def __init__(self, threads: int = 0, timeout: float = REQUEST_TIMEOUT_S) -> None:
         python = find_python()
         if python is None:
             raise UnavailableError(f"{why_missing()}; set it up with: {INSTALL_COMMAND}")
-        self._timeout = timeout
-        self._lock = threading.Lock()
-        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the child
-        environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
-        if threads:
-            environment |= {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)}
-        self._child = subprocess.Popen(
-            [python, "-I", _CHILD, _WIRE, str(threads)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=environment,
-            start_new_session=True,  # Ctrl-C is ours: the child is ended by close()
-        )
-        assert self._child.stdin is not None
-        assert self._child.stdout is not None
-        os.set_blocking(self._child.stdin.fileno(), False)
-        os.set_blocking(self._child.stdout.fileno(), False)
-        self._finalizer = weakref.finalize(self, _end, self._child, self._log)
-        try:
-            header, _ = self.request({"request": "hello"}, [], timeout=START_TIMEOUT_S)
-        except InputError as error:  # no net is to blame here
-            raise UnavailableError(f"real Caffe2 does not start in {python}: {error}") from None
-        except BaseException:
-            self.close()
-            raise
-        self.versions: dict[str, str] = header["versions"]
+        environment = {"OMP_NUM_THREADS": str(threads), "MKL_NUM_THREADS": str(threads)} if threads else {}
+        super().__init__("real Caffe2", [python, "-I", _CHILD, _PIPE, str(threads)], environment, timeout)
 
-    def __enter__(self) -> Caffe2Process:
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """End the child. May be called twice."""
-        self._finalizer()
-
-    @property
-    def pid(self) -> int:
-        """Process id of the child."""
-        return self._child.pid
+    def explain(self, kind: str, message: str) -> MdeployError:
+        """What Caffe2 found wrong with a net."""
+        if "Cannot create operator of type" in message:
+            operator = re.search(r"of type '([^']*)'", message)
+            name = operator.group(1) if operator else "?"
+            return UnsupportedError(f"real Caffe2 has no operator {name!r} in this form: {shorten(message)}")
+        prefix = "" if kind in ("refused", "RuntimeError") else f"{kind}: "
+        return InputError(f"real Caffe2 refused the net: {prefix}{shorten(message)}")
 
     def operators(self) -> list[str]:
         """Names of all operators that this Caffe2 has."""
@@ -149,68 +107,6 @@ class Caffe2Process:
             traced.append((int(index), name, value))
         return traced
 
-    def request(
-        self, header: Mapping[str, Any], arrays: Sequence[tuple[str, Array]], timeout: float | None = None
-    ) -> tuple[dict[str, Any], dict[str, Array]]:
-        """Send one request and return its answer. An error in the child is raised here."""
-        deadline = time.monotonic() + (self._timeout if timeout is None else timeout)
-        with self._lock:
-            if not self._finalizer.alive:
-                raise UnavailableError("real Caffe2 is no longer running")
-            try:
-                self._send(wire.pack(header, arrays), deadline)
-                size, payload, crc = wire.read_prefix(self._receive(wire.PREFIX_SIZE, deadline))
-                answer, outputs = wire.unpack(self._receive(size, deadline), self._receive(payload, deadline), crc)
-            except (EOFError, BrokenPipeError):
-                message = self._describe_death()
-                self.close()
-                raise InputError(message) from None
-            except TimeoutError:
-                self.close()
-                raise UnavailableError(f"real Caffe2 did not answer within {self._timeout:g} s; it was ended") from None
-            except wire.WireError as error:
-                self.close()
-                raise UnavailableError(f"real Caffe2's answer is not readable: {error}") from None
-            except BaseException:  # Ctrl-C in the middle of a frame: nothing after it would be in step
-                self.close()
-                raise
-        if "error" in answer:
-            raise _explain(answer["kind"], answer["error"])
-        return answer, outputs
-
-    def _send(self, parts: Sequence[bytes], deadline: float) -> None:
-        assert self._child.stdin is not None
-        descriptor = self._child.stdin.fileno()
-        for part in parts:
-            view = memoryview(part)
-            while view:
-                _wait(descriptor, selectors.EVENT_WRITE, deadline)
-                with contextlib.suppress(BlockingIOError):
-                    view = view[os.write(descriptor, view) :]
-
-    def _receive(self, size: int, deadline: float) -> bytes:
-        assert self._child.stdout is not None
-        descriptor = self._child.stdout.fileno()
-        data = bytearray()
-        while len(data) < size:
-            _wait(descriptor, selectors.EVENT_READ, deadline)
-            with contextlib.suppress(BlockingIOError):
-                part = os.read(descriptor, min(size - len(data), 1 << 20))
-                if not part:
-                    raise EOFError
-                data += part
-        return bytes(data)
-
-    def _describe_death(self) -> str:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout=10)
-        code = self._child.returncode
-        how = f"signal {signal.Signals(-code).name}" if code is not None and code < 0 else f"exit code {code}"
-        self._log.seek(0)
-        lines = [line.strip() for line in self._log.read().decode(errors="replace").splitlines() if line.strip()]
-        telling = [line for line in lines if re.search(r"Check failed|Error|F\d{4} |what\(\)", line)] or lines[-1:]
-        return f"real Caffe2 ended by itself ({how})" + (f": {_shorten(telling[-1])}" if telling else "")
-
 
 def _nets(init_net: bytes, predict_net: bytes) -> list[tuple[str, Array]]:
     return [("init", np.frombuffer(init_net, np.uint8)), ("predict", np.frombuffer(predict_net, np.uint8))]
@@ -219,41 +115,3 @@ def _nets(init_net: bytes, predict_net: bytes) -> list[tuple[str, Array]]:
 def _inputs(inputs: Mapping[str, Array] | Sequence[Array]) -> list[tuple[str, Array]]:
     items = inputs.items() if isinstance(inputs, Mapping) else ((str(i), array) for i, array in enumerate(inputs))
     return [(f"in:{name}", array) for name, array in items]
-
-
-def _wait(descriptor: int, event: int, deadline: float) -> None:
-    with selectors.DefaultSelector() as selector:
-        selector.register(descriptor, event)
-        if not selector.select(max(0.0, deadline - time.monotonic())):
-            raise TimeoutError
-
-
-def _explain(kind: str, message: str) -> MdeployError:
-    if "Cannot create operator of type" in message:
-        operator = re.search(r"of type '([^']*)'", message)
-        name = operator.group(1) if operator else "?"
-        return UnsupportedError(f"real Caffe2 has no operator {name!r} in this form: {_shorten(message)}")
-    prefix = "" if kind in ("refused", "RuntimeError") else f"{kind}: "
-    return InputError(f"real Caffe2 refused the net: {prefix}{_shorten(message)}")
-
-
-def _shorten(message: str) -> str:
-    """One line without Caffe2's source position, advice and operator dump."""
-    text = " ".join(message.split())
-    text = re.sub(r"^\[enforce fail at [^\]]*\] ?(op)?\.? ?", "", text)
-    text = re.split(r"\(no backtrace available\)| Verify that implementation| Error from operator:|frame #0", text)[0]
-    return text[:400].strip()
-
-
-def _end(child: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-    for stream in (child.stdin, child.stdout):
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                stream.close()
-    try:
-        child.wait(timeout=0.2)
-    except subprocess.TimeoutExpired:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-    log.close()

@@ -1,8 +1,8 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The messages between the toolkit and the Caffe2 child: a JSON header and raw arrays in one length-prefixed frame.
+"""The messages between the toolkit and a runtime's process: a JSON header and raw arrays in one length-prefixed frame.
 
-The child loads this file by its path, so it must run on Python 3.9 with nothing but NumPy.
+The child may load this file by its path, so it must run on Python 3.9 with nothing but NumPy.
 
 Frame, little-endian: magic ``MDC2``, header length (u32), payload length (u64), CRC-32 of header and payload (u32),
 header (UTF-8 JSON, with the key ``arrays``: name, dtype and shape of each), payload (the arrays' bytes in C order).

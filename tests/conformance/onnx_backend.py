@@ -6,11 +6,14 @@
 
 The tests feed everything as graph inputs, weights and axes too. In a model for a phone those are constants: where a
 test is refused as it stands, all its inputs but the first become initializers and it is tried again.
+
+``--document docs/conformance.md`` puts the counts per operator and the reasons into that document.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections import Counter
@@ -21,16 +24,17 @@ from typing import Any
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
-from onnx.backend.test.case import model, node
+from backend_cases import KINDS, DataSets, cases, data_sets, freeze, is_float, kind_of, light_model, operator_of
 
 from mdeploy.artifact import Artifact
 from mdeploy.backends import NetRunner, NetRunning, PrepareOptions, get_backend
+from mdeploy.caffe2.translate import UnsupportedModelError
 from mdeploy.conversion import ConvertOptions, convert
 from mdeploy.errors import InputError, MdeployError, UnsupportedError
 
-KINDS = ("node", "simple", "light")
-LIGHT = "onnx/backend/test/data/light/"
+# float32 answers are held against the tests' own answers; half precision is computed in float32 and compared as half.
+_TOLERANCES = {"float16": (5e-3, 5e-3), "bfloat16": (2e-2, 2e-2)}
+_STATUSES = ("passed", "refused", "failed")
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class Result:
     """What became of one test."""
 
     name: str
+    operator: str
+    about_floats: bool
     status: str
     reason: str = ""
 
@@ -70,52 +76,45 @@ class Runtimes:
             runner.close()
 
 
-def cases(match: str = "", kinds: Sequence[str] = KINDS) -> list[Any]:
-    """The tests whose name contains a part of ``match``."""
-    found = [*node.collect_testcases(None), *model.collect_testcases()]
-    parts = match.split(",")
-    local = (case for case in found if _kind(case) in kinds and any(part in case.name for part in parts))
-    return list({case.name: case for case in local}.values())
-
-
-def _kind(case: Any) -> str:
-    return "light" if (case.url or "").startswith(LIGHT) else str(case.kind)
-
-
 def run_case(case: Any, runtimes: Runtimes) -> Result:
     """Convert one test model and run its data sets. Light models come without data: the golden cases are theirs."""
-    if _kind(case) == "light":
-        return _attempt(case, onnx.load(Path(onnx.__file__).parent.parent / case.url), None, runtimes)
-    arrays = [item for inputs, outputs in case.data_sets for item in (*inputs, *outputs)]
-    if not all(isinstance(array, (np.ndarray, np.generic)) for array in arrays):
-        return Result(case.name, "refused", "inputs or outputs that are no tensors")
-    data = [([np.asarray(a) for a in inputs], [np.asarray(a) for a in outputs]) for inputs, outputs in case.data_sets]
-    result = _attempt(case, case.model, data, runtimes)
-    if result.status == "refused" and len(case.model.graph.input) > 1:
+    status, reason = _judge(case, runtimes)
+    return Result(case.name, operator_of(case), is_float(case), status, reason)
+
+
+def _judge(case: Any, runtimes: Runtimes) -> tuple[str, str]:
+    if kind_of(case) == "light":
+        return _attempt(case, light_model(case), None, runtimes)
+    data = data_sets(case)
+    if data is None:
+        return "refused", "inputs or outputs that are no tensors"
+    status, reason = _attempt(case, case.model, data, runtimes)
+    if status == "refused" and len(case.model.graph.input) > 1:
         for inputs, outputs in data:
-            frozen, kept = _freeze(case.model, inputs)
-            result = _attempt(case, frozen, [(kept, outputs)], runtimes)
-            if result.status != "passed":
+            frozen, kept = freeze(case.model, inputs)
+            status, reason = _attempt(case, frozen, [(kept, outputs)], runtimes)
+            if status != "passed":
                 break
-    return result
+    return status, reason
 
 
-def _attempt(
-    case: Any, proto: onnx.ModelProto, data: list[tuple[list[Any], list[Any]]] | None, runtimes: Runtimes
-) -> Result:
+def _attempt(case: Any, proto: onnx.ModelProto, data: DataSets | None, runtimes: Runtimes) -> tuple[str, str]:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "model.onnx"
         onnx.save(proto, path)
         try:
             artifact = convert(path, ConvertOptions(output=Path(place) / "out")).artifact
+        except UnsupportedModelError as error:
+            finding = error.findings[0]
+            return "refused", f"{finding.op_type}: {finding.reason}"
         except UnsupportedError as error:
-            return Result(case.name, "refused", " ".join(str(error).split()))
+            return "refused", " ".join(str(error).split())
         except InputError as error:
             if "onnxruntime cannot" in str(error):
-                return Result(case.name, "refused", str(error))
-            return Result(case.name, "failed", f"convert: {error}")
+                return "refused", str(error)
+            return "failed", f"convert: {error}"
         except Exception as error:  # a traceback would be a failure of ours
-            return Result(case.name, "failed", f"convert: {type(error).__name__}: {error}")
+            return "failed", f"convert: {type(error).__name__}: {error}"
         if data is None:
             data = [(list(golden.inputs), list(golden.outputs)) for golden in artifact.golden_cases()]
         for inputs, outputs in data:
@@ -124,38 +123,51 @@ def _attempt(
                 for name, answers in runtimes.run(artifact, feeds):
                     problem = _compare(answers, outputs, case.rtol, case.atol)
                     if problem:
-                        return Result(case.name, "failed", f"{name}: {problem}")
+                        return "failed", f"{name}: {problem}"
             except MdeployError as error:
-                return Result(case.name, "failed", f"run: {error}")
-    return Result(case.name, "passed")
-
-
-def _freeze(proto: onnx.ModelProto, inputs: list[Any]) -> tuple[onnx.ModelProto, list[Any]]:
-    frozen = onnx.ModelProto()
-    frozen.CopyFrom(proto)
-    names = [value.name for value in frozen.graph.input]
-    for name, array in list(zip(names, inputs, strict=False))[1:]:
-        frozen.graph.initializer.append(numpy_helper.from_array(array, name))
-    del frozen.graph.input[1:]
-    frozen.ir_version = max(frozen.ir_version, 4)  # before, an initializer had to be an input too
-    return frozen, inputs[:1]
+                return "failed", f"run: {error}"
+    return "passed", ""
 
 
 def _cast(array: Any, dtype: str) -> Any:
-    return array.astype(dtype) if array.dtype.kind == "f" else array
+    return array.astype(dtype) if dtype == "float32" else array
 
 
 def _compare(answers: list[Any], outputs: list[Any], rtol: float, atol: float) -> str:
-    for number, (answer, expected) in enumerate(zip(answers, outputs, strict=False)):
+    for number, (answer, expected) in enumerate(zip(answers, outputs, strict=True)):
         if answer.shape != expected.shape:
             return f"output {number} has shape {answer.shape}, {expected.shape} is right"
-        tolerance = max(rtol, 1e-3), max(atol, 1e-6)
-        if expected.dtype == np.float16:
-            tolerance = (5e-3, 5e-3)
+        if expected.dtype.kind in "iub" and answer.dtype != expected.dtype:
+            return f"output {number} has type {answer.dtype}, {expected.dtype} is right"
+        tolerance = _TOLERANCES.get(str(expected.dtype), (max(rtol, 1e-3), max(atol, 1e-6)))
         if not np.allclose(answer.astype(np.float64), expected.astype(np.float64), *tolerance, equal_nan=True):
             worst = np.nanmax(np.abs(answer.astype(np.float64) - expected.astype(np.float64)))
             return f"output {number} is off by {worst:.3g}"
     return ""
+
+
+def document(path: Path, results: Sequence[Result]) -> None:
+    """Replace the generated part of a document: all of it from its first table on."""
+    lines = ["| | passed | refused | failed |", "| --- | --- | --- | --- |"]
+    for title, chosen in (("all", results), ("about floats", [item for item in results if item.about_floats])):
+        counts = Counter(item.status for item in chosen)
+        lines.append(f"| {title} | {' | '.join(str(counts[status]) for status in _STATUSES)} |")
+    lines += ["", "| operator | passed | refused | failed | why |", "| --- | --- | --- | --- | --- |"]
+    for operator in sorted({item.operator for item in results}, key=str.lower):
+        chosen = [item for item in results if item.operator == operator]
+        counts = Counter(item.status for item in chosen)
+        reasons = Counter(_short(item.reason, operator) for item in chosen if item.status != "passed")
+        why = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(4))
+        lines.append(f"| {operator} | {' | '.join(str(counts[status]) for status in _STATUSES)} | {why} |")
+    head = path.read_text().partition("\n| ")[0]
+    path.write_text(head + "\n" + "\n".join(lines) + "\n")
+
+
+def _short(reason: str, operator: str) -> str:
+    """A reason without the names and figures of one test."""
+    reason = re.sub(r"^(\w+\.)*\w+\.onnx: |\[ONNXRuntimeError\] : \d+ : ", "", reason.removeprefix(f"{operator}: "))
+    reason = re.sub(r"'[^']*' has type", "type", re.sub(r"\[[-\d, ]+\]", "[...]", reason))
+    return reason.replace("|", "/")[:110]
 
 
 def main() -> int:
@@ -164,20 +176,25 @@ def main() -> int:
     parser.add_argument("--backends", default="mdeploy,caffe2")
     parser.add_argument("--match", default="", help="parts of names, by comma; default: all")
     parser.add_argument("--kinds", default=",".join(KINDS))
-    parser.add_argument("--list", choices=["passed", "refused", "failed"], action="append", default=["failed"])
+    parser.add_argument("--list", choices=_STATUSES, action="append", default=["failed"])
+    parser.add_argument("--document", type=Path, metavar="FILE", help="put the table into this Markdown file")
     arguments = parser.parse_args()
     runtimes = Runtimes(arguments.backends.split(","))
-    counts: Counter[str] = Counter()
+    results: list[Result] = []
     try:
         for case in cases(arguments.match, arguments.kinds.split(",")):
             result = run_case(case, runtimes)
-            counts[result.status] += 1
+            results.append(result)
             if result.status in arguments.list:
                 print(f"{result.status:8} {result.name}: {result.reason[:300]}", flush=True)
     finally:
         runtimes.close()
-    print(f"passed {counts['passed']}, refused {counts['refused']}, failed {counts['failed']}")
-    return 1 if counts["failed"] else 0
+    for title, chosen in (("of those about floats: ", [item for item in results if item.about_floats]), ("", results)):
+        counts = Counter(item.status for item in chosen)
+        print(title + ", ".join(f"{status} {counts[status]}" for status in _STATUSES))
+    if arguments.document is not None:
+        document(arguments.document, results)
+    return 1 if any(result.status == "failed" for result in results) else 0
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LAYERS = [
     {"cli"},
     {"demo", "evaluation", "prediction"},
-    {"conversion", "doctor", "inspection"},
+    {"collect", "conversion", "doctor", "importing", "inspection"},
     {"parity"},
     {"devices"},
     {"package"},

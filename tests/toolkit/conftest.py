@@ -148,3 +148,11 @@ def flip_byte() -> Callable[[Path, int], None]:
         path.write_bytes(data)
 
     return flip
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    """A report of the harness with a value in every field, as plain JSON values, to change at will."""
+    text = (Path(__file__).parent / "report" / "report.json").read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded

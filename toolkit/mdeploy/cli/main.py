@@ -34,6 +34,7 @@ VERBS: dict[str, str] = {
     "report": "Put runs onto one self-contained HTML page.",
     "history": "List the runs that were recorded.",
     "diff": "Compare the latencies of two runs.",
+    "collect": "Receive reports from phones and keep them.",
     "inspect": "Show what is in a net, an ONNX file or an artifact.",
     "devices": "List the devices that bench can use.",
     "doctor": "Check what is installed here and say how to get the rest.",

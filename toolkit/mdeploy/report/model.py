@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import types
 import typing
 from collections.abc import Mapping
@@ -288,7 +289,7 @@ class Report:
         if len(text) > _MAX_REPORT_BYTES:
             raise InputError(f"{where}: too large for a report")
         try:
-            data = json.loads(text, parse_constant=_refuse_constant)
+            data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
         except (ValueError, RecursionError) as error:
             raise InputError(f"{where}: not valid JSON: {str(error).splitlines()[0][:200]}") from error
         return cls.from_json(data, where)
@@ -307,6 +308,20 @@ def find_report_line(stdout: str) -> str | None:
 
 def _refuse_constant(name: str) -> float:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):  # 1e999 is a JSON number, and would be written as Infinity, which is none
+        raise ValueError(f"{text} is too large for a number")
+    return value
+
+
+def _bounded(text: str) -> int:
+    value = int(text)
+    if abs(value) >= 1 << 63:
+        raise ValueError(f"an integer of {len(text)} digits is too large")
+    return value
 
 
 T = TypeVar("T")

@@ -155,6 +155,8 @@ case(
 )
 case("lrn", "LRN", [X], {"size": 3, "alpha": 0.5, "beta": 0.75, "bias": 2.0})
 case("lrn_scale", "LRN", [X], {"size": 5, "alpha": 1e-2, "beta": 0.75}, outputs=2)
+case("lrn_even", "LRN", [X], {"size": 4, "alpha": 0.5, "beta": 0.75, "bias": 2.0})
+case("lrn_even_nhwc", "LRN", [X_NHWC], {"size": 2, "alpha": 0.5, "beta": 0.75, "order": "NHWC"})
 case("lrn_nhwc", "LRN", [X_NHWC], {"size": 3, "alpha": 0.5, "beta": 0.75, "order": "NHWC"})
 case("normalize", "Normalize", [floats(3, 4, 2)], {"axis": 1})
 case("normalize_default", "Normalize", [floats(3, 4)])

@@ -175,6 +175,13 @@ class NodeContext:
             return self.weight(np.broadcast_to(array, shape), "expanded")
         return self.then("Expand", [self.blob(index), self.weight(np.array(shape, np.int64), "shape")])
 
+    def extreme(self, kind: str, left: str, right: str) -> str:
+        """Max or Min of two blobs of the output's type and shape; Caffe2's own take floats only."""
+        if self.output_dtype() == "float32":
+            return self.then(kind, [left, right])
+        chosen = self.then("GT" if kind == "Max" else "LT", [left, right])
+        return self.then("Where", [chosen, left, right])
+
     # -- refusing ----------------------------------------------------------------------------------------------------
     def require(self, condition: bool, reason: str, remedy: str) -> None:
         """Refuse the node unless ``condition`` holds."""

@@ -29,6 +29,7 @@ _KNOWN_REASONS = {
     "Unique": ("a result whose shape depends on the data", "leave it out of the exported model"),
     "Compress": ("a result whose shape depends on the data", "leave it out of the exported model"),
 }
+_FOLDING = ("Constant", "ConstantOfShape", "Range", "Shape", "Size", "CastLike")
 _QUANTISED = ("QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear", "QLinearConv", "QLinearMatMul")
 
 
@@ -101,10 +102,12 @@ def refuse_inputs(model: ir.Model) -> None:
 def refuse_unknown_operators(model: ir.Model) -> None:
     """Raise ``UnsupportedModelError`` for nodes whose operator has no converter at all.
 
-    For graphs that nothing here can even run; in others such nodes may still fold away.
+    For graphs that nothing here can even run; in others such nodes may still fold away, as those about shapes do.
     """
     findings = []
     for node in model.graph:
+        if node.op_type in _FOLDING:
+            continue
         if node.op_type not in converters() or node.domain not in ("", "ai.onnx"):
             error = _no_converter(node)
             findings.append(Finding(_label(node), _op_name(node), error.reason, error.remedy))

@@ -8,7 +8,7 @@ and double precision become float32, and nothing about the machine that exported
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ import onnx_ir.passes.common as common
 
 from mdeploy.errors import InputError, UnsupportedError
 
-__all__ = ["Prepared", "prepare"]
+__all__ = ["Prepared", "cast_to_float32", "prepare"]
 
 _IR_VERSION = 8  # before 4, an initializer had to be an input too
 _FLOATS = (ir.DataType.FLOAT16, ir.DataType.DOUBLE, ir.DataType.BFLOAT16)
@@ -47,7 +47,7 @@ def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None
     ):
         step(model)
     _fix_shapes(model.graph, dict(shapes or {}), where)
-    cast = _to_float32(model.graph)
+    cast = cast_to_float32(model.graph)
     model.ir_version = max(model.ir_version, _IR_VERSION)
     model.producer_name, model.producer_version = "mdeploy", None
     model.doc_string = None
@@ -107,13 +107,13 @@ def _check_fits(value: ir.Value, wanted: tuple[int, ...], where: str) -> None:
         raise InputError(f"{where}: input {value.name!r} has shape {value.shape}, --input-shape says {list(wanted)}")
 
 
-def _to_float32(graph: ir.Graph) -> bool:
-    """Cast everything of half or double precision; return whether there was any."""
+def cast_to_float32(graph: ir.Graph, types: Collection[ir.DataType] = _FLOATS) -> bool:
+    """Cast everything of ``types``, half and double precision by default; return whether there was any."""
     found = False
     values = [*graph.inputs, *graph.initializers.values()]
     values.extend(output for node in graph.all_nodes() for output in node.outputs)
     for value in values:
-        if value.dtype not in _FLOATS:
+        if value.dtype not in types:
             continue
         found = True
         if value.const_value is not None:
@@ -121,9 +121,9 @@ def _to_float32(graph: ir.Graph) -> bool:
         value.dtype = ir.DataType.FLOAT
     for node in graph.all_nodes():
         for name, attribute in node.attributes.items():
-            if attribute.type == ir.AttributeType.TENSOR and attribute.as_tensor().dtype in _FLOATS:
+            if attribute.type == ir.AttributeType.TENSOR and attribute.as_tensor().dtype in types:
                 array = attribute.as_tensor().numpy().astype(np.float32)
                 node.attributes[name] = ir.AttrTensor(name, ir.tensor(array))
-            elif name == "to" and attribute.type == ir.AttributeType.INT and attribute.as_int() in _FLOATS:
+            elif name == "to" and attribute.type == ir.AttributeType.INT and attribute.as_int() in types:
                 node.attributes[name] = ir.AttrInt64(name, int(ir.DataType.FLOAT))
     return found

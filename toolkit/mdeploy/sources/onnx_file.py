@@ -12,6 +12,7 @@ import onnx_ir as ir
 from mdeploy.artifact import file_sha256
 from mdeploy.errors import InputError, UsageError
 from mdeploy.manifest import Source
+from mdeploy.onnx.prepare import cast_to_float32
 from mdeploy.sources.base import LoadedSource, SourceOptions
 
 __all__ = ["load_onnx"]
@@ -35,7 +36,11 @@ def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
     except Exception as error:  # the checker's errors come from C++; external data raises OSError and ValueError
         raise InputError(f"{path}: not a valid ONNX model: {_line(error)}") from error
     graph: ir.Model = ir.from_proto(model)
-    return LoadedSource(path=path, source=Source("onnx", path.name, file_sha256(path)), inputs=(), graph=graph)
+    messages: tuple[str, ...] = ()
+    if cast_to_float32(graph.graph, [ir.DataType.BFLOAT16]):  # onnxruntime, the judge of files, does not compute in it
+        messages = (f"{path.name}: bfloat16 was read as float32, which holds all of its values",)
+    source = Source("onnx", path.name, file_sha256(path))
+    return LoadedSource(path=path, source=source, inputs=(), graph=graph, messages=messages)
 
 
 def _line(error: BaseException) -> str:

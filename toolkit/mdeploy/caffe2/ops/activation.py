@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mdeploy.caffe2.node import NodeContext
 from mdeploy.caffe2.registry import converts
 
@@ -91,18 +93,42 @@ def mish(context: NodeContext) -> None:
     context.add("Mul", [context.blob(), context.then("Tanh", [context.then("Softplus", [context.blob()])])])
 
 
+@converts("Shrink", since=9, to="GT, LT, Where")
+def shrink(context: NodeContext) -> None:
+    """Beyond lambd, closer to zero by bias; zero between."""
+    bound, bias = (np.float32(context.attribute(name, default)) for name, default in (("lambd", 0.5), ("bias", 0.0)))
+    x, shape = context.blob(), context.shape()
+
+    def beyond(kind: str, sign: int, otherwise: str) -> str:
+        chosen = context.then(kind, [x, context.weight(np.full(1, sign * bound), "bound")])
+        shifted = context.then("Sub", [x, context.weight(np.full(1, sign * bias), "bias")])
+        return context.then("Where", [chosen, shifted, otherwise])
+
+    zeros = context.weight(np.zeros(shape, np.float32), "zeros")
+    context.finish(beyond("GT", 1, beyond("LT", -1, zeros)))
+
+
 @converts("Gelu", since=20, to="Gelu")
 def gelu(context: NodeContext) -> None:
     """Exact by the error function, or the tanh approximation."""
     context.add("Gelu", [context.blob()], fast_gelu=int(context.attribute("approximate", "none") == "tanh"))
 
 
-@converts("Clip", to="Clip", limits="constant bounds")
+@converts(
+    "Clip", to="Clip; Max and Min where a bound is computed, or of integers", dtypes=("float32", "int32", "int64")
+)
 def clip(context: NodeContext) -> None:
-    """Bounds are attributes before opset 11, inputs after; Caffe2 takes arguments only."""
+    """Bounds are attributes before opset 11, inputs after; Caffe2's Clip takes constant ones only."""
+    given = [index for index in (1, 2) if context.has_input(index)]
+    if context.dtype() != "float32" or any(context.constant(index) is None for index in given):
+        blob = context.blob()
+        for index in given:  # the upper bound last: where they cross, it wins
+            blob = context.extreme("Max" if index == 1 else "Min", blob, context.expanded(index))
+        context.finish(blob)
+        return
     bounds: dict[str, float] = {}
     for index, name in ((1, "min"), (2, "max")):
-        if context.has_input(index):
+        if index in given:
             bounds[name] = float(context.need_constant(index, f"the bound {name}").reshape(()))
         elif context.attribute(name) is not None:
             bounds[name] = float(context.attribute(name))

@@ -13,9 +13,11 @@ from mdeploy.caffe2.registry import converts
 
 __all__: list[str] = []
 
+_INT32, _BOOL = 2, 5  # of Caffe2's TensorProto
 _UNARY = {"Neg": "Negative", **{name: name for name in ("Abs", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil")}}
 _UNARY.update({"Sign": "Sign", "Sin": "Sin", "Cos": "Cos"})
 
+_NUMBERS = ("float32", "int32", "int64")
 _COMPARISONS = {"Equal": "EQ", "Greater": "GT", "GreaterOrEqual": "GE", "Less": "LT", "LessOrEqual": "LE"}
 
 
@@ -25,7 +27,7 @@ def unary(context: NodeContext) -> None:
     context.add(_UNARY[context.node.op_type], [context.blob()])
 
 
-@converts("Add", "Sub", "Mul", "Div", since=7, to="Add, Sub, Mul, Div with numpy broadcasting")
+@converts("Add", "Sub", "Mul", "Div", since=7, to="Add, Sub, Mul, Div with numpy broadcasting", dtypes=_NUMBERS)
 def binary(context: NodeContext) -> None:
     """Caffe2's default broadcasting is ONNX's since opset 7."""
     context.add(context.node.op_type, [context.operand(0), context.operand(1)])
@@ -56,11 +58,22 @@ def sum_of(context: NodeContext) -> None:
     context.add("Add", [head, blobs[-1]])
 
 
-@converts("Max", "Min", "Mean", since=8, to="Max, Min, Mean, with Expand before them where shapes differ")
+@converts(
+    "Max",
+    "Min",
+    "Mean",
+    since=8,
+    to="Max, Min, Mean, with Expand before them where shapes differ; of integers GT or LT, and Where",
+    dtypes=_NUMBERS,
+)
 def extremes(context: NodeContext) -> None:
-    """Caffe2's do not broadcast: on shapes that differ they read past the end."""
-    blobs = [context.expanded(index) for index in range(len(context.node.inputs))]
-    context.add(context.node.op_type, blobs)
+    """Caffe2's do not broadcast: on shapes that differ they read past the end. They take float32 only."""
+    kind, blobs = context.node.op_type, [context.expanded(index) for index in range(len(context.node.inputs))]
+    if context.dtype() == "float32":
+        context.add(kind, blobs)
+        return
+    context.require(kind != "Mean", f"means of {context.dtype()}", "use float32")
+    context.finish(reduce(lambda left, right: context.extreme(kind, left, right), blobs))
 
 
 @converts(*_COMPARISONS, since=7, to="EQ, GT, GE, LT, LE", dtypes=("float32", "bool"))
@@ -82,14 +95,20 @@ def negation(context: NodeContext) -> None:
     context.add("Not", [context.blob()])
 
 
-@converts("Where", since=9, to="Where, with Expand before it where shapes differ", dtypes=("float32", "bool"))
+@converts(
+    "Where",
+    since=9,
+    to="Where, with Expand before it where shapes differ",
+    dtypes=("float32", "int32", "int64", "bool"),
+)
 def where(context: NodeContext) -> None:
     """Choose element by element. Caffe2's does not broadcast."""
-    context.require(context.dtype(1) == "float32", f"chooses between {context.dtype(1)}", "use float32")
-    # Expand does not take truth values, so a condition that is not constant has to have the full shape.
-    context.require(
-        context.constant(0) is not None or context.shape(0) == context.output_shape(),
-        f"a condition of shape {list(context.shape(0))} for {list(context.output_shape())}",
-        "expand the condition in the model",
-    )
-    context.add("Where", [context.expanded(0), context.expanded(1), context.expanded(2)])
+    context.require(context.dtype(1) != "bool", "chooses between truth values", "use And, Or and Not")
+    shape = context.output_shape()
+    if context.constant(0) is not None or context.shape(0) == shape:
+        condition = context.expanded(0)
+    else:  # Expand does not take truth values
+        numbers = context.then("Cast", [context.blob(0)], to=_INT32)
+        numbers = context.then("Expand", [numbers, context.weight(np.array(shape, np.int64), "shape")])
+        condition = context.then("Cast", [numbers], to=_BOOL)
+    context.add("Where", [condition, context.expanded(1), context.expanded(2)])

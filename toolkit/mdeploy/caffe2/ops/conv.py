@@ -8,6 +8,7 @@ import numpy as np
 
 from mdeploy.caffe2.net import Args, Array
 from mdeploy.caffe2.node import NodeContext, Unsupported
+from mdeploy.caffe2.ops.conv_3d import conv_3d, conv_transpose_3d
 from mdeploy.caffe2.ops.window import read_window
 from mdeploy.caffe2.registry import converts
 
@@ -16,71 +17,85 @@ __all__: list[str] = []
 
 @converts(
     "Conv",
-    to="Conv; one spatial dimension as Conv with a height of 1",
-    limits="one or two spatial dimensions; no negative pads",
+    to="Conv; one spatial dimension as Conv with a height of 1, three as Conv of gathered slices",
+    limits="no negative pads; constant kernel in three dimensions",
 )
 def conv(context: NodeContext) -> None:
     """Strides, dilations, groups and pads of every side, with ``auto_pad`` worked out from the shape."""
     kernels = _kernels(context)
     window = read_window(context, kernels)
+    group = int(context.attribute("group", 1))
+    if len(kernels) == 3:
+        conv_3d(context, window, group)
+        return
+    line = len(kernels) == 1
+    one, zero = ((1,), (0,)) if line else ((), ())
     args: Args = {
-        "kernels": window.kernels,
-        "strides": window.strides,
-        "dilations": window.dilations,
-        "pads": window.pads(),
-        "group": int(context.attribute("group", 1)),
+        "kernels": (*one, *window.kernels),
+        "strides": (*one, *window.strides),
+        "dilations": (*one, *window.dilations),
+        "pads": [*zero, *window.head, *zero, *window.tail],
+        "group": group,
     }
     bias = [context.blob(2)] if context.has_input(2) else []
-    if len(kernels) == 2:
+    if not line:
         context.add("Conv", [context.blob(0), context.blob(1), *bias], **args)
         return
-    if len(kernels) != 1:
-        raise Unsupported(f"{len(kernels)} spatial dimensions", "use 2-dimensional convolutions")
-    weight = context.weight(context.need_constant(1, "the kernel")[:, :, np.newaxis], "kernel")
-    flat: Args = {
-        **args,
-        "kernels": (1, *window.kernels),
-        "strides": (1, *window.strides),
-        "dilations": (1, *window.dilations),
-        "pads": [0, *window.head, 0, *window.tail],
-    }
-    tall = context.then("ExpandDims", [context.blob(0)], dims=[2])
-    result = context.then("Conv", [tall, weight, *bias], **flat)
+    result = context.then("Conv", [_tall(context, 0), _tall(context, 1), *bias], **args)
     context.add("Squeeze", [result], dims=[2])
 
 
 @converts(
     "ConvTranspose",
-    to="ConvTranspose; a dilated kernel is written out with its zeros",
-    limits="two spatial dimensions; constant kernel where dilated; output_padding less than the stride",
+    to="ConvTranspose; a dilated kernel is written out with its zeros; one spatial dimension with a height of 1, "
+    "three by FC over slices",
+    limits="constant kernel where dilated or in three dimensions; no negative pads; output_padding below the stride",
 )
 def conv_transpose(context: NodeContext) -> None:
     """``output_shape`` and ``auto_pad`` are worked out into pads and adjs."""
-    context.require_rank(4)
     kernels = _kernels(context)
-    context.require(len(kernels) == 2, f"a kernel of shape {list(context.shape(1))}", "repair the ONNX file")
-    strides = context.ints("strides") or [1, 1]
-    dilations = context.ints("dilations") or [1, 1]
+    rank = len(kernels)
+    strides = context.ints("strides") or [1] * rank
+    dilations = context.ints("dilations") or [1] * rank
     spans = [dilation * (kernel - 1) + 1 for kernel, dilation in zip(kernels, dilations, strict=True)]
-    weight = context.blob(1)
-    if any(dilation != 1 for dilation in dilations):  # Caffe2's ConvTranspose has no dilation
-        weight = context.weight(_dilate(context.need_constant(1, "the kernel"), spans, dilations), "dilated_kernel")
     pads, adjs = _transposed_pads(context, spans, strides)
     context.require(
         all(adj < stride for adj, stride in zip(adjs, strides, strict=True)),
         f"output_padding {adjs} is not less than the stride {strides}",
         "use a smaller output_padding",
     )
-    bias = [context.blob(2)] if context.has_input(2) else []
-    context.add(
-        "ConvTranspose",
-        [context.blob(0), weight, *bias],
-        kernels=spans,
-        strides=strides,
-        pads=pads,
-        adjs=adjs,
-        group=int(context.attribute("group", 1)),
-    )
+    group = int(context.attribute("group", 1))
+    if rank == 3:
+        conv_transpose_3d(context, strides, dilations, pads, adjs, group)
+        return
+    line = rank == 1
+    one, zero = ([1], [0]) if line else ([], [])
+    args: Args = {
+        "kernels": [*one, *spans],
+        "strides": [*one, *strides],
+        "pads": [*zero, *pads[:rank], *zero, *pads[rank:]],
+        "adjs": [*zero, *adjs],
+        "group": group,
+    }
+    weight = _tall(context, 1) if line else context.blob(1)
+    if any(dilation != 1 for dilation in dilations):  # Caffe2's ConvTranspose has no dilation
+        kernel = context.need_constant(1, "the kernel")
+        kernel = kernel[:, :, np.newaxis] if line else kernel
+        weight = context.weight(_dilate(kernel, [*one, *spans], [*one, *dilations]), "dilated_kernel")
+    inputs = [_tall(context, 0) if line else context.blob(0), weight]
+    inputs += [context.blob(2)] if context.has_input(2) else []
+    if line:
+        context.add("Squeeze", [context.then("ConvTranspose", inputs, **args)], dims=[2])
+    else:
+        context.add("ConvTranspose", inputs, **args)
+
+
+def _tall(context: NodeContext, index: int) -> str:
+    """A line as a picture of height 1: an input or a kernel of three dimensions with a new one before the last."""
+    array = context.constant(index)
+    if array is not None:
+        return context.weight(array[:, :, np.newaxis], "kernel")
+    return context.then("ExpandDims", [context.blob(index)], dims=[2])
 
 
 def _kernels(context: NodeContext) -> tuple[int, ...]:
@@ -89,22 +104,28 @@ def _kernels(context: NodeContext) -> tuple[int, ...]:
     kernels = tuple(shape[2:])
     if declared is not None and tuple(declared) != kernels:
         raise Unsupported(f"kernel_shape {declared} but a kernel of shape {list(shape)}", "repair the file")
+    if len(kernels) not in (1, 2, 3) or len(context.shape()) != len(shape):
+        raise Unsupported(
+            f"a kernel of shape {list(shape)} on an input of shape {list(context.shape())}",
+            "convolve over 1, 2 or 3 dimensions",
+        )
     return kernels
 
 
 def _transposed_pads(context: NodeContext, spans: list[int], strides: list[int]) -> tuple[list[int], list[int]]:
-    """Return Caffe2's pads [top, left, bottom, right] and adjs that give ONNX's output size."""
-    adjs = context.ints("output_padding") or [0, 0]
+    """Return pads, all heads and then all tails, and adjs that give ONNX's output size."""
+    rank = len(spans)
+    adjs = context.ints("output_padding") or [0] * rank
     sizes = context.shape()[2:]
     mode = context.attribute("auto_pad", "NOTSET")
     target = context.ints("output_shape")
     if target is None and mode in ("SAME_UPPER", "SAME_LOWER"):
         target = [size * stride for size, stride in zip(sizes, strides, strict=True)]
     if target is None:
-        pads = [0, 0, 0, 0] if mode == "VALID" else context.ints("pads") or [0, 0, 0, 0]
+        pads = [0] * (2 * rank) if mode == "VALID" else context.ints("pads") or [0] * (2 * rank)
     else:
         totals = []
-        for index, wanted in enumerate(target[-2:]):
+        for index, wanted in enumerate(target[-rank:]):
             total = strides[index] * (sizes[index] - 1) + adjs[index] + spans[index] - wanted
             if total < 0:  # more output than the kernel reaches: ONNX fills up with output_padding
                 adjs[index] -= total

@@ -57,18 +57,17 @@ def instance_normalization(context: NodeContext) -> None:
     context.reshape(context.then("InstanceNorm", [square, *inputs], **args), shape, context.output())
 
 
-@converts(
-    "LayerNormalization", since=17, to="LayerNorm, then Mul and Add", limits="without the mean and InvStdDev outputs"
-)
+@converts("LayerNormalization", since=17, to="LayerNorm, then Mul and Add; Reciprocal of its third output")
 def layer_normalization(context: NodeContext) -> None:
-    """Everything from ``axis`` on together. Caffe2's LayerNorm has three outputs."""
-    context.require(
-        not context.uses_output(1) and not context.uses_output(2), "mean or InvStdDev is read", "use the first output"
-    )
-    blob = context.temporary("normalised")
-    outputs = [blob, context.temporary("mean"), context.temporary("std")]
+    """Everything from ``axis`` on together. Caffe2's LayerNorm gives the deviation, ONNX wants one over it."""
+    blob, mean, deviation = (context.temporary(hint) for hint in ("normalised", "mean", "deviation"))
     args: Args = {"axis": context.axis(-1), "epsilon": float(context.attribute("epsilon", 1e-5))}
-    context.net.add("LayerNorm", [context.blob()], outputs, **args)
+    context.net.add("LayerNorm", [context.blob()], [blob, mean, deviation], **args)
+    if context.uses_output(1):
+        context.reshape(mean, context.output_shape(1), context.output(1))
+    if context.uses_output(2):
+        inverse = context.then("Reciprocal", [deviation])
+        context.reshape(inverse, context.output_shape(2), context.output(2))
     scaled = context.then("Mul", [blob, context.operand(1)])
     if context.has_input(2):
         context.add("Add", [scaled, context.operand(2)])
@@ -96,16 +95,14 @@ def group_normalization(context: NodeContext) -> None:
     context.reshape(context.then("GroupNorm", [square, *parameters], **args), shape, context.output())
 
 
-@converts("LRN", to="LRN", limits="four dimensions; odd size")
+@converts("LRN", to="LRN", limits="four dimensions; odd size, because onnxruntime stops at others")
 def lrn(context: NodeContext) -> None:
-    """Across channels. Caffe2 reads garbage for an even size and says nothing."""
+    """Across channels. Both put the longer half of an even window behind the channel."""
     context.require_rank(4)
-    size = int(context.attribute("size"))
-    context.require(size % 2 == 1, f"an even size of {size}, which Caffe2 computes wrongly", "use an odd size")
     context.add(
         "LRN",
         [context.blob()],
-        size=size,
+        size=int(context.attribute("size")),
         alpha=float(context.attribute("alpha", 1e-4)),
         beta=float(context.attribute("beta", 0.75)),
         bias=float(context.attribute("bias", 1.0)),

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from mdeploy.caffe2.net import Array
 from mdeploy.caffe2.node import NodeContext, Unsupported, positive_axis
+from mdeploy.caffe2.ops.along_axis import gather_along, pad_along
 from mdeploy.caffe2.ops.shape import cut
 from mdeploy.caffe2.registry import converts
 
@@ -18,13 +20,13 @@ __all__: list[str] = []
     since=2,
     to="PadImage on height and width; elsewhere Concat with a constant, or Gather (reflect, edge, wrap)",
     limits="constant pads",
+    dtypes=("float32", "int32", "int64"),
 )
 def pad(context: NodeContext) -> None:
     """Negative pads cut. Reflection must not reach further than the picture: Caffe2 reads past the end there."""
     shape = context.shape()
     heads, tails = _pads(context)
     mode = context.attribute("mode", "constant")
-    value = _value(context)
     blob = context.blob()
     for axis, size in enumerate(shape):
         head, tail = heads[axis], tails[axis]
@@ -41,18 +43,26 @@ def pad(context: NodeContext) -> None:
                 raise Unsupported(f"reflects further than axis {axis} is long", "pad by less")
     if not axes:
         context.finish(blob)
-    elif len(shape) == 4 and min(axes) >= 2 and mode in ("constant", "reflect", "edge"):
+    elif _is_picture(context, axes) and mode in ("constant", "reflect", "edge"):
         pads = [heads[2], heads[3], tails[2], tails[3]]
-        context.add("PadImage", [blob], pads=pads, mode=mode, value=value, order="NCHW")
+        context.add("PadImage", [blob], pads=pads, mode=mode, value=float(_value(context)), order="NCHW")
     elif mode == "constant":
-        context.finish(_concatenated(context, blob, sizes, axes, heads, tails, value))
+        value = _value(context)
+        for axis in axes:
+            blob = pad_along(context, blob, sizes, axis, heads[axis], tails[axis], value)
+            sizes[axis] += heads[axis] + tails[axis]
+        context.finish(blob)
     elif mode in ("reflect", "edge", "wrap"):
         for axis in axes:
             indices = np.pad(np.arange(sizes[axis]), (heads[axis], tails[axis]), mode=mode)
-            blob = context.then("Gather", [blob, context.weight(indices.astype(np.int64), "rows")], axis=axis)
+            blob = gather_along(context, blob, axis, indices)
         context.finish(blob)
     else:
         raise Unsupported(f"mode {mode!r}", "use constant, reflect, edge or wrap")
+
+
+def _is_picture(context: NodeContext, axes: list[int]) -> bool:
+    return len(context.shape()) == 4 and min(axes) >= 2 and context.dtype() == "float32"
 
 
 def _pads(context: NodeContext) -> tuple[list[int], list[int]]:
@@ -70,25 +80,8 @@ def _pads(context: NodeContext) -> tuple[list[int], list[int]]:
     return heads, tails
 
 
-def _value(context: NodeContext) -> float:
+def _value(context: NodeContext) -> Array:
+    value = context.attribute("value", 0.0)
     if context.has_input(2):
-        return float(context.need_constant(2, "the padding value").reshape(()))
-    return float(context.attribute("value", 0.0))
-
-
-def _concatenated(
-    context: NodeContext, blob: str, sizes: list[int], axes: list[int], heads: list[int], tails: list[int], value: float
-) -> str:
-    shape = list(sizes)
-    for axis in axes:
-        parts = []
-        for count, middle in ((heads[axis], False), (0, True), (tails[axis], False)):
-            if middle:
-                parts.append(blob)
-            elif count:
-                block = [*shape[:axis], count, *shape[axis + 1 :]]
-                parts.append(context.weight(np.full(block, value, np.float32), "padding"))
-        blob, sizes_blob = context.temporary("padded"), context.temporary("sizes")
-        context.net.add("Concat", parts, [blob, sizes_blob], axis=axis)
-        shape[axis] += heads[axis] + tails[axis]
-    return blob
+        value = context.need_constant(2, "the padding value").reshape(())
+    return np.asarray(value, context.dtype())

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from mdeploy.caffe2.net import Args
 from mdeploy.caffe2.node import NodeContext, positive_axis
+from mdeploy.caffe2.ops.along_axis import gather_along
 from mdeploy.caffe2.registry import converts
 
 __all__: list[str] = []
@@ -49,21 +52,39 @@ def log_sum_exp(context: NodeContext) -> None:
     context.reshape(result, context.output_shape(), context.output())
 
 
+@converts("ArgMax", "ArgMin", to="ArgMax, ArgMin; backwards for select_last_index", dtypes=("float32", "int64"))
+def arg(context: NodeContext) -> None:
+    """Index of the largest or smallest element, int64; of equal ones Caffe2 gives the first."""
+    context.require(context.dtype() == "float32", f"input of type {context.dtype()}", "use float32")
+    axis, keepdims = context.axis(0), int(context.attribute("keepdims", 1))
+    if not context.attribute("select_last_index", 0):
+        context.add(context.node.op_type, [context.blob()], axis=axis, keepdims=keepdims)
+        return
+    last = context.shape()[axis] - 1
+    backwards = gather_along(context, context.blob(), axis, range(last, -1, -1))
+    index = context.then(context.node.op_type, [backwards], axis=axis, keepdims=keepdims)
+    context.add("Sub", [context.weight(np.array([last], np.int64), "last"), index])
+
+
 @converts(
-    "ArgMax",
-    "ArgMin",
-    to="ArgMax, ArgMin",
-    limits="of equal elements the first counts (select_last_index=0)",
+    "TopK",
+    since=10,
+    to="TopK; Negative before and behind for the smallest",
+    limits="constant k",
     dtypes=("float32", "int64"),
 )
-def arg(context: NodeContext) -> None:
-    """Index of the largest or smallest element, int64."""
+def top_k(context: NodeContext) -> None:
+    """The k largest in order, and where they stand; of equal ones the first comes first."""
     context.require(context.dtype() == "float32", f"input of type {context.dtype()}", "use float32")
-    context.require(
-        not context.attribute("select_last_index", 0), "of equal elements the last counts", "use select_last_index=0"
-    )
-    keepdims = int(context.attribute("keepdims", 1))
-    context.add(context.node.op_type, [context.blob()], axis=context.axis(0), keepdims=keepdims)
+    count = int(context.need_constant(1, "k").reshape(()))
+    args: Args = {"k": count, "axis": context.axis(-1)}
+    indices = context.output(1)
+    if context.attribute("largest", 1):
+        context.net.add("TopK", [context.blob()], [context.output(), indices], **args)
+        return
+    values = context.temporary("negative")
+    context.net.add("TopK", [context.then("Negative", [context.blob()])], [values, indices], **args)
+    context.add("Negative", [values])
 
 
 def _axes(context: NodeContext) -> Args | None:

@@ -26,7 +26,7 @@ def expand_functions(model: ir.Model) -> ir.Model | None:
 
     ::
 
-        Shrink(x)    becomes    Less, Add, Sub, Where
+        MeanVarianceNormalization(x)    becomes    ReduceMean, Sub, Pow, Sqrt, Add, Div
 
     A definition is written for an opset of its own; models of older opsets keep the operator.
     """

@@ -139,6 +139,7 @@ def test_bad_input(tmp_path: Path) -> None:
         with pytest.raises(InputError, match="Caffe2 net"):
             inspect(path)
     path = old_nets(tmp_path, text=True)
-    path.write_text(OLD_PREDICT.replace('external_input: "data"', 'external_input: "data" external_input: "more"'))
+    more = 'op { type: "Copy" input: "more" output: "copy" }'
+    path.write_text(OLD_PREDICT.replace('external_input: "data"', f'external_input: "data" external_input: "more" {more}'))
     with pytest.raises(UsageError, match="2 data inputs"):
         inspect(path, input_shapes={"": (1, 3, 8, 8)})

@@ -31,7 +31,7 @@ from mdeploy.onnx.session import PlainSession
 from mdeploy.onnx.shapes import infer_shapes
 from mdeploy.sources import LoadedSource, SourceOptions, open_source, picture_spec
 
-__all__ = ["Conversion", "ConvertOptions", "convert"]
+__all__ = ["Conversion", "ConvertOptions", "convert", "model_name", "preprocessed", "read_labels"]
 
 _TOOLS = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "numpy")
 _EXPORT_SLACK = 10  # an exporter may reorder more than a pass does
@@ -114,7 +114,7 @@ def convert(
         )
 
         progress("writing the nets")
-        name = _name(options.name or path.stem)
+        name = model_name(options.name or path.stem)
         final = passed.model
         infer_shapes(final, cases[number].inputs)
         net = translate(final, name)
@@ -127,7 +127,7 @@ def convert(
                 OutputSpec(blob, tuple(array.shape), str(array.dtype), meaning)
                 for blob, array, meaning in zip(net.outputs, references[0], meanings, strict=True)
             ),
-            labels=_labels(options.labels) if options.labels else loaded.labels,
+            labels=read_labels(options.labels) if options.labels else loaded.labels,
             macs=count_macs(final),
             passes=passed.records,
         )
@@ -161,10 +161,11 @@ def _session(graph: ir.Model, where: str) -> PlainSession:
 
 
 def _with_preprocessing(loaded: LoadedSource, options: ConvertOptions) -> LoadedSource:
-    return replace(loaded, inputs=tuple(_preprocessed(spec, options) for spec in loaded.inputs))
+    return replace(loaded, inputs=tuple(preprocessed(spec, options) for spec in loaded.inputs))
 
 
-def _preprocessed(spec: InputSpec, options: ConvertOptions) -> InputSpec:
+def preprocessed(spec: InputSpec, options: ConvertOptions) -> InputSpec:
+    """An input with the mean, std and colour order that the user gives; one that is no picture has none."""
     if spec.layout is None:
         return spec
     if options.mean is not None or options.std is not None:
@@ -182,7 +183,7 @@ def _input_specs(loaded: LoadedSource, model: ir.Model, options: ConvertOptions)
         assert value.shape is not None
         assert value.dtype is not None
         spec = picture_spec(value.name or "input", tuple(value.shape.numpy()), str(value.dtype.numpy()))
-        specs.append(_preprocessed(spec, options))
+        specs.append(preprocessed(spec, options))
     return tuple(specs)
 
 
@@ -252,7 +253,8 @@ def _rename(model: ir.Model, inputs: Sequence[str], outputs: Sequence[str]) -> N
                 value.name = name
 
 
-def _labels(path: Path) -> tuple[str, ...]:
+def read_labels(path: Path) -> tuple[str, ...]:
+    """Class names, one a line."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -263,7 +265,8 @@ def _labels(path: Path) -> tuple[str, ...]:
     return labels
 
 
-def _name(stem: str) -> str:
+def model_name(stem: str) -> str:
+    """A name that the manifest takes, from what the user or the file says."""
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", stem).strip("._-")[:100]
     return name or "model"
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
@@ -13,19 +14,20 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mdeploy.artifact import INIT_NET, MANIFEST_FILE, Artifact
+from mdeploy.artifact import MANIFEST_FILE, Artifact
 from mdeploy.backends import NetRunning, PrepareOptions, get_backend
 from mdeploy.caffe2.check import check_nets
-from mdeploy.caffe2.files import read_net
+from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import node_macs, operator_macs
 from mdeploy.caffe2.node import constant, dtype_of, shape_of
+from mdeploy.caffe2.pair import blobs_read, data_inputs, fill_shape, input_shapes, outputs
 from mdeploy.errors import InputError, MdeployError, UsageError
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.shapes import infer_shapes
 from mdeploy.sources.base import SourceOptions
 from mdeploy.sources.onnx_file import load_onnx
 
-__all__ = ["Inspection", "Operator", "TypeTotal", "inspect"]
+__all__ = ["Inspection", "Operator", "TypeTotal", "blob_shapes", "inspect"]
 
 Shape = tuple[int, ...]
 
@@ -102,13 +104,18 @@ def inspect(path: Path, init: Path | None = None, input_shapes: Mapping[str, Sha
     if path.is_dir():
         if (path / MANIFEST_FILE).exists():
             return _artifact(path)
-        found = [path / name for name in ("predict_net.pb", "predict_net.pbtxt") if (path / name).is_file()]
-        if not found:
+        found = find_pair(path)
+        if found is None:
             raise InputError(f"{path}: holds neither an artifact nor a predict_net.pb")
-        path = found[0]
-    if init is not None or path.suffix in (".pb", ".pbtxt"):
-        return _net(path, init or _beside(path), shapes)
-    return _onnx(path, shapes)
+        return _pair("net", found[1].stem, found[1], init or found[0], shapes, {})
+    if init is not None or path.suffix == ".pbtxt" or is_net(path):
+        return _pair("net", path.stem, path, init or init_beside(path), shapes, {})
+    try:
+        return _onnx(path, shapes)
+    except InputError:
+        if path.suffix == ".pb":  # neither: what is wrong with it as a net says more
+            read_net(path)
+        raise
 
 
 def _artifact(path: Path) -> Inspection:
@@ -121,42 +128,39 @@ def _artifact(path: Path) -> Inspection:
     return replace(found, files=files)
 
 
-def _net(path: Path, init: Path | None, shapes: dict[str, Shape]) -> Inspection:
-    return _pair("net", path.stem, path, init, shapes, {})
-
-
-def _beside(path: Path) -> Path | None:
-    names = {path.name.replace("predict", "init"), INIT_NET, "init_net.pbtxt"} - {path.name}
-    return next((path.with_name(name) for name in sorted(names) if path.with_name(name).is_file()), None)
-
-
 def _pair(
     kind: str, name: str, path: Path, init_path: Path | None, shapes: dict[str, Shape], dtypes: dict[str, str]
 ) -> Inspection:
     predict = read_net(path)
     init = read_net(init_path) if init_path is not None else None
     filled = _filled(init, init_path) if init is not None and init_path is not None else {}
-    data = [blob for blob in predict.external_input if blob not in filled]
-    if "" in shapes:
-        if len(data) != 1:
-            raise UsageError(f"{path}: has {len(data)} data inputs; name each: --input-shape NAME=1,3,...")
-        shapes = {data[0]: shapes[""]}
     notes: list[str] = []
     known: dict[str, Shape] = {blob: shape for blob, (shape, _) in filled.items()}
-    known.update(shapes)
+    try:
+        inputs = input_shapes(init or type(predict)(), predict, shapes, path)
+    except UsageError as error:
+        if shapes and init is not None:
+            raise
+        inputs = {}
+        notes.append(f"shapes are not shown: {error}")
+    data = list(inputs) or data_inputs(init or type(predict)(), predict)
+    for blob in data:  # what an init net fills them with holds their place only
+        known.pop(blob, None)
+    known.update(inputs)
     if init is None:
-        notes.append("no init net was found beside it: weights are not counted (--init F names one)")
-    elif all(blob in shapes for blob in data):
-        known.update(_run(predict, init, {b: (shapes[b], dtypes.get(b, "float32")) for b in data}, notes))
-    else:
-        notes.append(f"shapes need the input's: --input-shape {data[0] if data else 'NAME'}=1,3,224,224")
+        notes = ["no init net was found beside it: weights are not counted (--init F names one)"]
+    elif inputs:
+        try:
+            known.update(blob_shapes(init, predict, {b: (inputs[b], dtypes.get(b, "float32")) for b in data}))
+        except MdeployError as error:
+            notes.append(f"shapes are not shown: {error}")
     operators = tuple(_net_operator(op, filled, known) for op in predict.op)
     return Inspection(
         kind=kind,
         name=name,
         files={file.name: file.stat().st_size for file in (path, init_path) if file is not None},
         inputs={blob: known.get(blob) for blob in data},
-        outputs={blob: known.get(blob) for blob in predict.external_output},
+        outputs={blob: known.get(blob) for blob in outputs(predict)},
         operators=operators,
         problems=tuple(check_nets(init, predict)) if init is not None else (),
         notes=tuple(notes),
@@ -169,41 +173,42 @@ def _filled(init: Any, path: Path) -> dict[str, tuple[Shape, int]]:
     unpacked = init.ByteSize() <= path.stat().st_size
     filled: dict[str, tuple[Shape, int]] = {}
     for op in init.op:
-        shape = next((tuple(arg.ints) for arg in op.arg if arg.name == "shape"), ())
+        shape = fill_shape(op) or ()
         size = op.ByteSize() - (0 if unpacked else sum(len(arg.floats) for arg in op.arg))
         for blob in op.output:
             filled[blob] = (shape, size)
     return filled
 
 
-def _run(predict: Any, init: Any, inputs: dict[str, tuple[Shape, str]], notes: list[str]) -> dict[str, Shape]:
-    """Shapes of all blobs, seen in one run of our runtime on zeros."""
+def blob_shapes(init: Any, predict: Any, inputs: Mapping[str, tuple[Shape, str]]) -> dict[str, Shape]:
+    """Shapes of every blob of a net pair, seen in one run of our runtime on zeros; ``inputs`` are shapes and dtypes.
+
+    Raises ``UnavailableError`` where the native runtime is missing, and what the runtime says about the nets.
+    """
     backend = get_backend("mdeploy")
-    if not backend.availability().available or not isinstance(backend, NetRunning):
-        notes.append(f"shapes are not shown: {backend.availability().reason or 'the native runtime is missing'}")
-        return {}
-    runner = backend.net_runner(PrepareOptions())
+    assert isinstance(backend, NetRunning)
+    made = [blob for op in predict.op for blob in op.output]
+    computed = {blob for op in init.op if op.input for blob in op.output} & set(blobs_read(predict))
     feeds = {name: np.zeros(shape, dtype) for name, (shape, dtype) in inputs.items()}
-    try:
-        blobs = runner.run_nets(init.SerializeToString(), predict.SerializeToString(), feeds)
-    except MdeployError as error:
-        notes.append(f"shapes are not shown: {error}")
-        return {}
-    finally:
-        runner.close()
-    return {name: tuple(array.shape) for name, array in blobs.items()}
+    with closing(backend.net_runner(PrepareOptions())) as runner:
+        fetch = list(dict.fromkeys([*made, *sorted(computed)]))
+        blobs = runner.run_nets(init.SerializeToString(), predict.SerializeToString(), feeds, fetch)
+    return {
+        **{blob: shape for op in init.op for blob in op.output if (shape := fill_shape(op)) is not None},
+        **{name: shape for name, (shape, _) in inputs.items()},
+        **{name: tuple(array.shape) for name, array in blobs.items()},
+    }
 
 
 def _net_operator(op: Any, filled: Mapping[str, tuple[Shape, int]], known: Mapping[str, Shape]) -> Operator:
-    weights = [filled[blob] for blob in op.input if blob in filled]
-    outputs = {blob: known.get(blob) for blob in op.output}
+    weights = [blob for blob in op.input if blob in filled]
     first = known.get(op.output[0]) if op.output else None
     return Operator(
         name=op.output[0] if op.output else op.type,
         type=op.type,
-        outputs=outputs,
-        parameters=sum(prod(shape) for shape, _ in weights),
-        weight_bytes=sum(size for _, size in weights),
+        outputs={blob: known.get(blob) for blob in op.output},
+        parameters=sum(prod(known.get(blob, filled[blob][0])) for blob in weights),
+        weight_bytes=sum(filled[blob][1] for blob in weights),
         activation_bytes=None if first is None else 4 * prod(first),
         macs=operator_macs(op, known),
     )

@@ -46,7 +46,10 @@ def manifest_schema() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Source:
-    """What the artifact was converted from. ``file`` is a base name: no path of the machine that converted."""
+    """What the artifact was converted from. ``file`` is a base name: no path of the machine that converted.
+
+    For a Caffe2 net pair ``file`` is the predict net and ``init_file`` the init net.
+    """
 
     kind: str
     file: str
@@ -55,6 +58,8 @@ class Source:
     arguments: Mapping[str, Any] | None = None
     metrics: Mapping[str, Any] | None = None
     exporter: str | None = None
+    init_file: str | None = None
+    init_sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +153,14 @@ class Manifest:
     parameters: int = 0
     macs: int = 0
     passes: tuple[PassRecord, ...] = ()
+    reference: str | None = None
+    """The backend that gave the golden outputs, where the source's kind does not tell: caffe2 or mdeploy."""
+
+    @property
+    def golden_backend(self) -> str:
+        """The backend that gave the golden outputs."""
+        by_kind = {"onnx": "onnxruntime", "caffe2": "caffe2"}
+        return self.reference or by_kind.get(self.source.kind, "torch")
 
     @classmethod
     def from_json(cls, data: Any, where: str = "manifest.json") -> Manifest:
@@ -169,6 +182,7 @@ class Manifest:
             parameters=data["parameters"],
             macs=data["macs"],
             passes=tuple(PassRecord(**item) for item in data["passes"]),
+            reference=data.get("reference"),
         )
         _check_consistency(manifest, where)
         return manifest
@@ -206,6 +220,10 @@ class Manifest:
             "macs": self.macs,
             "passes": [_pass_to_json(item) for item in self.passes],
         }
+        if self.source.init_file is not None:
+            data["source"] |= {"init_file": self.source.init_file, "init_sha256": self.source.init_sha256}
+        if self.reference is not None:
+            data["reference"] = self.reference
         _validate(data, "the manifest to write")
         _check_consistency(self, "the manifest to write")
         return data

@@ -66,7 +66,7 @@ void read_blobs(const JsonValue& list, const std::string& path, bool outputs, st
     ObjectReader reader(item, format("%s[%zu]", path.c_str(), blobs->size()), problem);
     BlobSpec blob;
     blob.name = reader.text("name");
-    if (!dtype_from_name(reader.text("dtype"), &blob.dtype)) {
+    if (!dtype_from_name(reader.text("dtype"), &blob.dtype) || blob.dtype == MDEPLOY_BOOL) {
       reader.fail("dtype", "must be float32, int32, int64 or uint8");
     }
     const JsonValue* shape = reader.member("shape", Kind::kArray, "must be an array");

@@ -26,6 +26,7 @@ constexpr TypeRow kTypes[] = {
     {MDEPLOY_INT32, "int32", "<i4", 4},
     {MDEPLOY_INT64, "int64", "<i8", 8},
     {MDEPLOY_UINT8, "uint8", "|u1", 1},
+    {MDEPLOY_BOOL, "bool", "|b1", 1},  // old nets have the mask of a Dropout among their outputs
 };
 
 const TypeRow* row_of(int32_t dtype) {
@@ -183,6 +184,9 @@ Status parse_npy(std::string_view file, const std::string& where, Array* array) 
                          shape_text(array->dims).c_str(), bytes));
   }
   array->bytes.assign(data.begin(), data.end());
+  if (array->dtype == MDEPLOY_BOOL) {
+    for (uint8_t& value : array->bytes) value = value != 0;  // any other byte is no bool to C++
+  }
   return {};
 }
 

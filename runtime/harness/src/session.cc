@@ -105,6 +105,10 @@ Status Session::start(int threads, const std::vector<int>& cores, bool profile) 
     array.dtype = output.dtype;
     array.dims = output.dims;
     size_t bytes = 0;
+    if (dtype_bytes(output.dtype) == 0) {
+      return {MDEPLOY_UNSUPPORTED, format("output %s: its element type %d cannot be taken out of the net",
+                                          output.name.c_str(), output.dtype)};
+    }
     if (!tensor_bytes(output.dtype, output.dims, &bytes)) {
       return bad_input(format("output %s: shape %s is too large", output.name.c_str(),
                               shape_text(output.dims).c_str()));

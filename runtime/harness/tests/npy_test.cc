@@ -72,6 +72,13 @@ TEST(Npy, RefusesOtherForms) {
   EXPECT_NE(problem_of(file_with("{'descr': '<f4', 'fortran_order': False, 'shape': (), 'x': 1}\n", "1234")), "");
 }
 
+TEST(Npy, BoolsAreZeroOrOne) {
+  Array array;
+  const std::string header = "{'descr': '|b1', 'fortran_order': False, 'shape': (4,), }\n";
+  ASSERT_EQ(parse_npy(file_with(header, std::string("\0\1\2\xff", 4)), "x", &array).message, "");
+  EXPECT_EQ(array.bytes, (std::vector<uint8_t>{0, 1, 1, 1}));
+}
+
 TEST(Npy, EveryTruncationIsRefused) {
   const std::string whole = npy_text(float_array({2, 3}, {1, 2, 3, 4, 5, 6}));
   EXPECT_EQ(problem_of(whole), "");

@@ -164,6 +164,7 @@ mdeploy_status mdeploy_net_load(const char* init_path, const char* predict_path,
     mdeploy::MappedFile init, predict;
     MDEPLOY_TRY(init.open(init_path));
     MDEPLOY_TRY(predict.open(predict_path));
+    load_options.build.files = {init_path, predict_path};
     load_options.build.release = [&init](std::string_view part) { init.release_up_to(part); };
     return mdeploy::load(init.bytes(), predict.bytes(), load_options, net);
   });

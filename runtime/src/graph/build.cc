@@ -20,15 +20,17 @@ class GraphBuilder {
       : options_(options), context_(context), graph_(*graph) {}
 
   Status build(const proto::NetDef& init, const proto::NetDef& predict) {
-    MDEPLOY_TRY(check_operator_types(init, predict));
-    MDEPLOY_TRY(check_sources(init).with_prefix("init_net: "));
-    MDEPLOY_TRY(check_sources(predict).with_prefix("predict_net: "));
-    if (predict.operators.empty()) return bad_input("predict_net has no operators");
+    MDEPLOY_TRY(check_operator_types(init, predict).with_prefix(file_prefix(options_.files.predict)));
+    MDEPLOY_TRY(check_sources(init).with_prefix(net_prefix(options_.files.init, "init_net")));
+    MDEPLOY_TRY(check_sources(predict).with_prefix(net_prefix(options_.files.predict, "predict_net")));
+    if (predict.operators.empty()) {
+      return bad_input(net_prefix(options_.files.predict, "predict_net"), "it has no operators");
+    }
     graph_.name = std::string(predict.name);
-    MDEPLOY_TRY(net(init, true));
+    MDEPLOY_TRY(net(init, true).with_prefix(file_prefix(options_.files.init)));
     MDEPLOY_TRY(inputs(predict));
-    MDEPLOY_TRY(net(predict, false));
-    MDEPLOY_TRY(outputs(predict));
+    MDEPLOY_TRY(net(predict, false).with_prefix(file_prefix(options_.files.predict)));
+    MDEPLOY_TRY(outputs(predict).with_prefix(file_prefix(options_.files.predict)));
     return keep();
   }
 
@@ -207,6 +209,12 @@ class GraphBuilder {
 };
 
 }  // namespace
+
+std::string file_prefix(const std::string& file) { return file.empty() ? std::string() : cat(file, ": "); }
+
+std::string net_prefix(const std::string& file, std::string_view role) {
+  return file.empty() ? cat(role, ": ") : file_prefix(file);
+}
 
 Status build_graph(const proto::NetDef& init, const proto::NetDef& predict, const BuildOptions& options,
                    LoadContext& context, Graph* graph) {

@@ -37,6 +37,18 @@ Status check_arguments(const proto::OperatorDef& op) {
   return {};
 }
 
+// Why an operator that Caffe2 has is not here on purpose.
+std::string_view reason(std::string_view type) {
+  for (std::string_view fill : {"XavierFill", "MSRAFill", "GaussianFill", "UniformFill", "UniformIntFill"}) {
+    if (type == fill) return " (random numbers: the start of a training, not trained weights)";
+  }
+  constexpr std::string_view kGradient = "Gradient";
+  if (type.size() > kGradient.size() && type.substr(type.size() - kGradient.size()) == kGradient) {
+    return " (belongs to training)";
+  }
+  return "";
+}
+
 }  // namespace
 
 Status check_operator_types(const proto::NetDef& init, const proto::NetDef& predict) {
@@ -51,6 +63,7 @@ Status check_operator_types(const proto::NetDef& init, const proto::NetDef& pred
       if (!list.empty()) list += ", ";
       list += cat(net == &init ? "init #" : "#", i, " ", quoted(op.type));
       if (!op.outputs.empty()) list += cat(" -> ", quoted(op.outputs[0]));
+      list += reason(op.type);
     }
   }
   if (count == 0) return {};

@@ -39,8 +39,10 @@ Status load_net(std::string_view init_bytes, std::string_view predict_bytes, con
   MDEPLOY_TRY(choose_isa(options.isa, &settings.isa));
   std::string init_storage, predict_storage;
   proto::NetDef init, predict;
-  MDEPLOY_TRY(proto::read_netdef(init_bytes, &init_storage, &init).with_prefix("init_net: "));
-  MDEPLOY_TRY(proto::read_netdef(predict_bytes, &predict_storage, &predict).with_prefix("predict_net: "));
+  const NetFiles& files = options.build.files;
+  MDEPLOY_TRY(proto::read_netdef(init_bytes, &init_storage, &init).with_prefix(net_prefix(files.init, "init_net")));
+  MDEPLOY_TRY(proto::read_netdef(predict_bytes, &predict_storage, &predict)
+                  .with_prefix(net_prefix(files.predict, "predict_net")));
 
   constexpr int kMostLoadThreads = 4;
   LoadContext context(settings, options.max_bytes, std::min(usable_cores(), kMostLoadThreads));
@@ -51,7 +53,7 @@ Status load_net(std::string_view init_bytes, std::string_view predict_bytes, con
   auto executable = std::make_shared<Executable>();
   executable->parameters = count_parameters(graph);
   MDEPLOY_TRY(run_passes(graph, context, options.skip_passes));
-  MDEPLOY_TRY(compile(graph, context, executable.get()));
+  MDEPLOY_TRY(compile(graph, context, executable.get()).with_prefix(file_prefix(files.predict)));
   *net = std::move(executable);
   return {};
 }

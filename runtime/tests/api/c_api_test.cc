@@ -186,6 +186,14 @@ TEST(CApi, LoadsFilesAndRefusesWhatIsNone) {
   EXPECT_NE(std::string(error.message).find("cannot open"), std::string::npos);
   EXPECT_EQ(mdeploy_net_load(folder.c_str(), predict.c_str(), &options, &loaded, &error), MDEPLOY_BAD_INPUT);
   EXPECT_NE(std::string(error.message).find("not a regular file"), std::string::npos);
+  // What is wrong with a net begins with its file.
+  std::ofstream(init, std::ios::binary) << "\xff";
+  EXPECT_EQ(mdeploy_net_load(init.c_str(), predict.c_str(), &options, &loaded, &error), MDEPLOY_BAD_INPUT);
+  EXPECT_EQ(std::string(error.message).find(init + ": not a readable NetDef"), 0u) << error.message;
+  std::ofstream(init, std::ios::binary) << kInit;
+  spec.dims[1] = 4;
+  EXPECT_EQ(mdeploy_net_load(init.c_str(), predict.c_str(), &options, &loaded, &error), MDEPLOY_BAD_INPUT);
+  EXPECT_EQ(std::string(error.message).find(predict + ": operator #0 Conv"), 0u) << error.message;
   EXPECT_EQ(mdeploy_net_load(nullptr, predict.c_str(), &options, &loaded, &error), MDEPLOY_USAGE);
   EXPECT_EQ(mdeploy_net_load(init.c_str(), predict.c_str(), nullptr, &loaded, nullptr), MDEPLOY_USAGE);
   options.struct_size = 4;

@@ -117,8 +117,8 @@ def _check_values(op: Any, args: dict[str, Any]) -> Iterator[str]:
 
 
 def _check_pair(init: Any, predict: Any) -> Iterator[str]:
-    if not init.name or not predict.name or init.name == predict.name:
-        yield f"the nets need two different names, they are {init.name!r} and {predict.name!r}"
+    if init.name == predict.name:  # CreateNet refuses to overwrite the first by the second; Predictor does not mind
+        yield f"the nets need two different names, both are {init.name!r}"
     filled = {name for op in init.op for name in op.output}
     inputs = list(predict.external_input)
     for number, name in enumerate(inputs):

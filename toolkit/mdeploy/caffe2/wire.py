@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mdeploy.caffe2.messages import Argument, OperatorDef
 
-__all__ = ["delimited", "fill_operator", "varint"]
+__all__ = ["delimited", "fill_operator", "packed_floats", "varint"]
 
 _ARGUMENT_FLOATS = 5
 _OPERATOR_ARG = 5
@@ -69,10 +69,16 @@ def fill_operator(blob: str, array: npt.NDArray[Any], packed: bool) -> bytes:
     return data
 
 
-def _floats(array: npt.NDArray[Any], packed: bool) -> bytes:
+def packed_floats(array: npt.NDArray[Any]) -> bytes:
+    """The field ``floats`` of an Argument, packed: 4 bytes each."""
     values = np.ascontiguousarray(array, dtype="<f4").ravel()
+    return delimited(_ARGUMENT_FLOATS, values.tobytes()) if values.size else b""
+
+
+def _floats(array: npt.NDArray[Any], packed: bool) -> bytes:
     if packed:
-        return delimited(_ARGUMENT_FLOATS, values.tobytes()) if values.size else b""
+        return packed_floats(array)
+    values = np.ascontiguousarray(array, dtype="<f4").ravel()
     records = np.empty(values.size, dtype=[("tag", "u1"), ("value", "<f4")])
     records["tag"] = _ARGUMENT_FLOATS << 3 | _FIXED32
     records["value"] = values

@@ -14,6 +14,7 @@ import click
 
 from mdeploy.cli.options import PATH, json_option
 from mdeploy.cli.output import print_json, stdout_console
+from mdeploy.errors import UsageError
 from mdeploy.progress import status
 
 if TYPE_CHECKING:
@@ -75,9 +76,10 @@ Examples:
   mdeploy convert model.onnx --input-shape 1,3,224,224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   mdeploy convert weights.pth --model torchvision.models:resnet50 --input-shape 1,3,224,224
   mdeploy convert weights.pth --model net.py:make --model-arg width=64 --input-shape 1,3,32,32
+  mdeploy convert old/init_net.pb old/predict_net.pb --input-shape data=1,3,227,227
 """,
 )
-@click.argument("source", type=PATH)
+@click.argument("sources", metavar="SOURCE [PREDICT_NET]", type=PATH, nargs=-1, required=True)
 @click.option("-o", "output", type=PATH, default=Path("mdeploy-out"), show_default=True, help="Artifact to write.")
 @click.option("--name", help="Model name, for packages and reports. Default: the file's.")
 @click.option(
@@ -109,16 +111,21 @@ Examples:
 @click.option("--skip-pass", "skip_passes", metavar="NAME", multiple=True, help="Leave a graph pass out.")
 @click.option("--unpacked", is_flag=True, help="Write weights in Caffe2's own form of 5 bytes each instead of 4.")
 @json_option
-def command(source: Path, **flags: Any) -> None:
+def command(sources: tuple[Path, ...], **flags: Any) -> None:
     """Turn SOURCE into an artifact: ONNX, a Caffe2 net pair, and golden vectors.
 
-    SOURCE is an mdeploy checkpoint, a state_dict (with --model), TorchScript, a torch.export program (.pt2) or an
-    ONNX file. Checkpoints and state_dicts are read as plain data. TorchScript and .pt2 files are programs: convert
-    only those that you trust.
+    SOURCE is an mdeploy checkpoint, a state_dict (with --model), TorchScript, a torch.export program (.pt2), an
+    ONNX file, or a Caffe2 net pair made elsewhere: init_net and predict_net, binary or text, by both names or by
+    their folder. Checkpoints and state_dicts are read as plain data. TorchScript and .pt2 files are programs:
+    convert only those that you trust.
     """
     from mdeploy.caffe2.translate import UnsupportedModelError
     from mdeploy.conversion import ConvertOptions, convert
+    from mdeploy.importing import find_net_files, import_nets
     from mdeploy.sources import SourceOptions
+
+    if len(sources) > 2:
+        raise UsageError(f"{len(sources)} sources; one is wanted, or the two nets of a Caffe2 net pair")
 
     options = ConvertOptions(
         output=flags["output"],
@@ -134,8 +141,9 @@ def command(source: Path, **flags: Any) -> None:
         packed=not flags["unpacked"],
     )
     try:
-        with status(f"converting {source.name}") as update:
-            result = convert(source, options, update)
+        with status(f"converting {sources[-1].name}") as update:
+            nets = find_net_files(sources)
+            result = convert(sources[0], options, update) if nets is None else import_nets(nets, options, update)
     except UnsupportedModelError as error:
         _print_findings(error, flags["as_json"])
         raise
@@ -176,7 +184,8 @@ def _print(result: Conversion) -> None:
     table.add_row("passes", ", ".join(record.name for record in manifest.passes if record.applied) or "none applied")
     table.add_row("golden cases", ", ".join(entry.case for entry in manifest.golden))
     for name in ("model.onnx", "init_net.pb", "predict_net.pb"):
-        table.add_row(name, f"{manifest.files[name].bytes:,} bytes")
+        if name in manifest.files:
+            table.add_row(name, f"{manifest.files[name].bytes:,} bytes")
     stdout_console().print(table)
 
 

@@ -1,0 +1,274 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""The call behind ``mdeploy convert init_net.pb predict_net.pb``: a Caffe2 net pair made elsewhere -> artifact.
+
+The operators stay as they are. Golden outputs come from real Caffe2 on the pair as it was given (on the CPU), or from
+our runtime where real Caffe2 is not installed; the manifest says which.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mdeploy import __version__, native
+from mdeploy.artifact import INIT_NET, PREDICT_NET, ArtifactWriter, file_sha256
+from mdeploy.backends import NetRunning, PrepareOptions, get_backend
+from mdeploy.backends.base import Array
+from mdeploy.caffe2.check import check_nets
+from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
+from mdeploy.caffe2.macs import operator_macs
+from mdeploy.caffe2.normalise import NormalPair, normalise, refuse_operators
+from mdeploy.caffe2.pair import blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
+from mdeploy.conversion import Conversion, ConvertOptions, model_name, preprocessed, read_labels
+from mdeploy.errors import CheckFailed, InputError, UsageError
+from mdeploy.golden import GoldenInputs, picture_inputs, standard_inputs
+from mdeploy.inspection import blob_shapes
+from mdeploy.manifest import InputSpec, Manifest, OutputSpec, Source
+from mdeploy.onnx.pipeline import largest_difference
+from mdeploy.sources import picture_spec
+
+__all__ = ["NetFiles", "find_net_files", "import_nets"]
+
+_WEIGHTED = ("Conv", "ConvTranspose", "FC", "FCTransposed", "SpatialBN", "PRelu", "InstanceNorm", "AffineChannel")
+
+
+@dataclass(frozen=True)
+class NetFiles:
+    """The two files of a net pair."""
+
+    init: Path
+    predict: Path
+
+    @property
+    def stem(self) -> str:
+        """What names the model where nobody does: the file, or its folder where the file has the usual name."""
+        stem = self.predict.stem
+        for word in ("predict_net", "predict"):
+            stem = stem.removesuffix(word).removeprefix(word).strip("_-.")
+        return stem or self.predict.resolve().parent.name
+
+
+def find_net_files(paths: Sequence[Path]) -> NetFiles | None:
+    """The net pair that these paths mean: two nets in either order, a predict net, or a folder; None for no net.
+
+    Raises ``InputError`` where a net has no second one.
+    """
+    if len(paths) == 2:
+        return _ordered(*paths)
+    path = paths[0]
+    if path.is_dir():
+        found = find_pair(path)
+        if found is None:
+            return None
+        return NetFiles(_with_init(*found), found[1])
+    if not is_net(path):
+        return None
+    return NetFiles(_with_init(init_beside(path), path), path)
+
+
+def import_nets(
+    files: NetFiles, options: ConvertOptions, progress: Callable[[str], None] = lambda _stage: None
+) -> Conversion:
+    """Check and normalise a net pair, answer the golden cases, and write the artifact.
+
+    Raises ``InputError`` for files that are damaged or that Caffe2 refuses, ``UsageError`` where shapes are missing,
+    ``UnsupportedError`` with every operator that cannot run, ``CheckFailed`` when the pair that was written would not
+    compute what the given one does.
+    """
+    _refuse_options(options)
+    with ArtifactWriter(options.output) as writer:
+        progress(f"reading {files.predict.name}")
+        init, predict = read_net(files.init), read_net(files.predict)
+        refuse_operators(init, predict, native.operators())
+        _refuse_missing_weights(init, predict, files)
+        shapes = input_shapes(init, predict, options.source.input_shapes, files.predict)
+        name = model_name(options.name or files.stem)
+        pair = normalise(init, predict, name, list(shapes))
+        problems = check_nets(pair.init, pair.predict)
+        if problems:
+            more = f" (and {len(problems) - 1} more; see mdeploy inspect)" if len(problems) > 1 else ""
+            raise InputError(f"{files.predict}: Caffe2 would stop at {problems[0]}{more}")
+        specs = tuple(preprocessed(_spec(predict, blob, shape), options) for blob, shape in shapes.items())
+
+        progress("running the nets")
+        files_of_pair = (pair.init_bytes(options.packed), pair.predict_bytes())
+        cases = standard_inputs(specs)
+        if options.golden_images is not None:
+            cases.extend(picture_inputs(specs, options.golden_images))
+        seen = blob_shapes(pair.init, pair.predict, {spec.name: (spec.shape, spec.dtype) for spec in specs})
+        names = outputs(predict)
+        reference, messages = _choose_reference()
+        if reference == "caffe2":
+            answers = _caffe2_answers((_on_cpu(init), _on_cpu(predict)), files_of_pair, names, specs, cases)
+        else:
+            answers = _our_answers(files_of_pair, specs, cases)
+
+        progress("writing the nets")
+        writer.add_file(INIT_NET, files_of_pair[0])
+        writer.add_file(PREDICT_NET, files_of_pair[1])
+        for case, answer in zip(cases, answers, strict=True):
+            writer.add_golden(case.entry, case.inputs, answer)
+        manifest = _manifest(files, pair, specs, name, options)
+        artifact = writer.finish(
+            replace(
+                manifest,
+                outputs=tuple(
+                    OutputSpec(blob, tuple(array.shape), array.dtype.name, output_meaning(predict, blob))
+                    for blob, array in zip(names, answers[0], strict=True)
+                ),
+                parameters=_parameters(files_of_pair, specs),
+                macs=sum(operator_macs(op, seen) or 0 for op in predict.op),
+                reference=reference,
+                tools=_tools(reference),
+            )
+        )
+    return Conversion(artifact, (*pair.messages, *messages))
+
+
+def _manifest(
+    files: NetFiles, pair: NormalPair, specs: tuple[InputSpec, ...], name: str, options: ConvertOptions
+) -> Manifest:
+    """What is known before the nets have run."""
+    return Manifest(
+        name=name,
+        source=Source(
+            kind="caffe2",
+            file=files.predict.name,
+            sha256=file_sha256(files.predict),
+            init_file=files.init.name,
+            init_sha256=file_sha256(files.init),
+        ),
+        tools={},
+        inputs=specs,
+        outputs=(),
+        labels=read_labels(options.labels) if options.labels else None,
+        operators=dict(Counter(op.type for op in pair.predict.op)),
+    )
+
+
+def _tools(reference: str) -> dict[str, str]:
+    tools = {"mdeploy": __version__, "numpy": np.__version__}
+    return {**tools, "caffe2": get_backend("caffe2").availability().version} if reference == "caffe2" else tools
+
+
+def _parameters(nets: tuple[bytes, bytes], specs: Sequence[InputSpec]) -> int:
+    with native.load_net(*nets, _tensor_specs(specs)) as net:
+        return int(net.parameters)
+
+
+def _choose_reference() -> tuple[str, tuple[str, ...]]:
+    availability = get_backend("caffe2").availability()
+    if availability.available:
+        return "caffe2", ()
+    return "mdeploy", (
+        f"our runtime gave the golden outputs, since real Caffe2 is not here: {availability.reason} "
+        f"({availability.install})",
+    )
+
+
+def _caffe2_answers(
+    given: tuple[bytes, bytes],
+    written: tuple[bytes, bytes],
+    names: Sequence[str],
+    specs: Sequence[InputSpec],
+    cases: Sequence[GoldenInputs],
+) -> list[list[Array]]:
+    """What real Caffe2 answers on the nets as they were given. Those to be written must answer alike."""
+    backend = get_backend("caffe2")
+    assert isinstance(backend, NetRunning)
+    with closing(backend.net_runner(PrepareOptions())) as runner:
+        answers, again = (
+            [_in_order(runner.run_nets(*nets, _feeds(specs, case), names), names) for case in cases]
+            for nets in (given, written)
+        )
+    difference, allowed = largest_difference(answers, again)
+    if not difference <= allowed:
+        raise CheckFailed(f"the nets to be written do not compute what was given: they differ by {difference:.3g}")
+    return answers
+
+
+def _our_answers(
+    nets: tuple[bytes, bytes], specs: Sequence[InputSpec], cases: Sequence[GoldenInputs]
+) -> list[list[Array]]:
+    with native.load_net(*nets, _tensor_specs(specs)) as net, net.session() as session:
+        return [session.run(case.inputs) for case in cases]
+
+
+def _tensor_specs(specs: Sequence[InputSpec]) -> list[native.TensorSpec]:
+    return [native.TensorSpec(spec.name, spec.shape, spec.dtype) for spec in specs]
+
+
+def _in_order(blobs: dict[str, Array], names: Sequence[str]) -> list[Array]:
+    return [np.asarray(blobs[name], order="C") for name in names]
+
+
+def _feeds(specs: Sequence[InputSpec], case: GoldenInputs) -> dict[str, Array]:
+    return {spec.name: array for spec, array in zip(specs, case.inputs, strict=True)}
+
+
+def _on_cpu(net: Any) -> bytes:
+    """A net as it was given, but for the device: a GPU that is not here is no reason to refuse it."""
+    copy = type(net)()
+    copy.CopyFrom(net)
+    for part in (copy, *copy.op):
+        part.ClearField("device_option")
+    data: bytes = copy.SerializeToString()
+    return data
+
+
+def _spec(predict: Any, blob: str, shape: tuple[int, ...]) -> InputSpec:
+    spec = picture_spec(blob, shape)
+    if len(shape) == 4 and reads_nhwc(predict, blob):
+        if shape[3] not in (1, 3):
+            return InputSpec(blob, shape)
+        return replace(spec, layout="NHWC", color_order="rgb" if shape[3] == 3 else "gray")
+    return spec
+
+
+def _refuse_options(options: ConvertOptions) -> None:
+    for flag, given in (
+        ("--model", options.source.model is not None),
+        ("--model-arg", bool(options.source.arguments)),
+        ("--exporter", options.exporter != "auto"),
+        ("--skip-pass", bool(options.skip_passes)),
+    ):
+        if given:
+            raise UsageError(f"{flag} has nothing to do with a Caffe2 net pair, whose operators stay as they are")
+
+
+def _refuse_missing_weights(init: Any, predict: Any, files: NetFiles) -> None:
+    """What stands where weights stand is no data input that somebody forgot the shape of."""
+    made = {blob for net in (init, predict) for op in net.op for blob in op.output}
+    weights = [blob for op in predict.op if op.type in _WEIGHTED for blob in op.input[1:]]
+    missing = list(dict.fromkeys(blob for blob in weights if blob not in made))
+    if missing:
+        listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
+        raise InputError(f"{files.predict}: reads {listed}, which {files.init} does not make; are they one pair?")
+
+
+def _ordered(first: Path, second: Path) -> NetFiles:
+    """Which of two nets is the init net: the one that makes what the other reads."""
+    nets = [read_net(first), read_net(second)]
+    made = [{blob for op in net.op for blob in op.output} for net in nets]
+    read = [set(blobs_read(net)) for net in nets]
+    if made[0] & read[1]:
+        return NetFiles(first, second)
+    if made[1] & read[0]:
+        return NetFiles(second, first)
+    raise InputError(f"{first} and {second}: neither net makes what the other reads; they are no pair")
+
+
+def _with_init(init: Path | None, predict: Path) -> Path:
+    if init is None:
+        raise InputError(
+            f"{predict}: a Caffe2 net without its weights: no init net beside it; name both: "
+            f"mdeploy convert INIT_NET {predict}"
+        )
+    return init

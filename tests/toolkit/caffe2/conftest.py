@@ -19,7 +19,9 @@ from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.caffe2 import BACKEND, Caffe2NetRunner
 from mdeploy.backends.real_caffe2 import environment, find_python
 from mdeploy.caffe2.check import check_nets, parse_net
+from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.translate import translate
+from mdeploy.errors import MdeployError
 from mdeploy.onnx.pipeline import run_passes
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.shapes import infer_shapes
@@ -69,6 +71,49 @@ def caffe2_runner() -> Iterator[Caffe2NetRunner]:
     runner = BACKEND.net_runner(PrepareOptions(threads=1))
     yield runner
     runner.close()
+
+
+class RawCaffe2:
+    """Real Caffe2 given one operator exactly as it stands, past the builder that would not write it."""
+
+    def __init__(self, runner: Caffe2NetRunner) -> None:
+        self._runner = runner
+
+    def run(
+        self, kind: str, inputs: Mapping[str, Any], outputs: int = 1, name: str = "", **args: Any
+    ) -> tuple[Any, list[str]]:
+        """Its first output, and what our checker says about the net."""
+        predict = NetDef(name="raw_predict", external_input=list(inputs), external_output=["y"])
+        op = predict.op.add(type=kind, input=list(inputs), output=["y", "y2", "y3"][:outputs], name=name)
+        for key, value in args.items():
+            argument = op.arg.add(name=key)
+            if isinstance(value, str):
+                argument.s = value.encode()
+            elif isinstance(value, float):
+                argument.f = value
+            elif isinstance(value, int):
+                argument.i = value
+            else:
+                argument.ints.extend(value)
+        return self.run_net(predict, inputs)[0], check_nets(NetDef(name="raw_init"), predict)
+
+    def run_net(self, predict: Any, inputs: Mapping[str, Any]) -> list[Any]:
+        """External outputs of a net without weights."""
+        init = NetDef(name="raw_init").SerializeToString()
+        fetch = list(predict.external_output)
+        blobs = self._runner.run_nets(init, predict.SerializeToString(), dict(inputs), fetch)
+        return [blobs[name] for name in fetch]
+
+    def refuses(self, kind: str, inputs: Mapping[str, Any], **more: Any) -> None:
+        """Assert that it stops at the operator."""
+        with pytest.raises(MdeployError):
+            self.run(kind, inputs, **more)
+
+
+@pytest.fixture
+def raw(caffe2_runner: Caffe2NetRunner) -> RawCaffe2:
+    """One operator in real Caffe2, as it stands."""
+    return RawCaffe2(caffe2_runner)
 
 
 @pytest.fixture

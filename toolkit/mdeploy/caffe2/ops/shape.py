@@ -118,16 +118,23 @@ def cut(context: NodeContext, blob: str, rank: int, axis: int, first: int, last:
     return context.then("Slice", [blob], starts=starts, ends=ends)
 
 
-@converts("Gather", to="Gather", limits="constant indices", dtypes=_MOVABLE)
+@converts("Gather", to="Gather", dtypes=_MOVABLE)
 def gather(context: NodeContext) -> None:
-    """Rows of any axis. Negative indices are counted out here: Caffe2 does not know them."""
+    """Rows of any axis. Constant indices are checked here, computed ones by the runtime."""
     axis = context.axis(0)
-    shape = context.shape()
-    indices = context.need_constant(1, "the indices").astype(np.int64)
-    if indices.size == 0 or indices.min() < -shape[axis] or indices.max() >= shape[axis]:
-        raise Unsupported(f"indices outside of axis {axis} of {list(shape)}", "repair the ONNX file")
-    rows = context.weight(np.where(indices < 0, indices + shape[axis], indices).ravel(), "rows")
-    if indices.ndim == 1:
+    shape, constant = context.shape(), context.constant(1)
+    if constant is None:
+        rows = context.blob(1) if context.shape(1) else context.reshape(context.blob(1), [1])
+        if axis:  # Caffe2 counts from the end on the first axis only
+            zero, size = (context.weight(np.array([item], context.dtype(1)), "size") for item in (0, shape[axis]))
+            negative = context.then("LT", [rows, zero])
+            rows = context.then("Where", [negative, context.then("Add", [rows, size]), rows])
+    else:
+        indices = constant.astype(np.int64)
+        if indices.size == 0 or indices.min() < -shape[axis] or indices.max() >= shape[axis]:
+            raise Unsupported(f"indices outside of axis {axis} of {list(shape)}", "repair the ONNX file")
+        rows = context.weight(np.where(indices < 0, indices + shape[axis], indices).ravel(), "rows")
+    if len(context.shape(1)) == 1 or (constant is None and context.shape(1)):
         context.add("Gather", [context.blob(), rows], axis=axis)
         return
     flat = context.then("Gather", [context.blob(), rows], axis=axis)

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,14 @@ import onnx
 import pytest
 
 from mdeploy.artifact import Artifact
-from mdeploy.backends import get_backend
+from mdeploy.backends import PrepareOptions, get_backend
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.cli.main import run
-from mdeploy.errors import UsageError
+from mdeploy.errors import UnavailableError, UsageError
+from mdeploy.parity.bisect import find_culprit
 from mdeploy.parity.cut import cut_nets
 from mdeploy.parity.inspection import Inspection, inspect_layers
-from mdeploy.parity.layers import compare_layers, judge
+from mdeploy.parity.layers import compare_layers, judge, trace_reference
 from mdeploy.parity.run import run_parity
 from mdeploy.parity.tolerance import Tolerance
 from mdeploy.parity.trace import OnnxGraph
@@ -127,9 +130,82 @@ def test_errors_that_no_single_layer_makes_grow_a_part(calibrated: Artifact, tmp
     assert run_parity(Artifact.open(result.part), tolerance, [backend]).exit_code == 1
 
 
-def test_backends_that_run_no_nets_are_a_usage_error(calibrated: Artifact) -> None:
-    with pytest.raises(UsageError, match="mdeploy, caffe2"):
-        compare_layers(calibrated, RULE, ["onnxruntime"])
+class TestPairs:
+    """Any two runtimes."""
+
+    @pytest.mark.parametrize(
+        ("reference", "backend", "share"),
+        [
+            ("onnxruntime", "onnxruntime", 0.9),
+            ("onnxruntime", "torch", 0.5),
+            ("mdeploy", "torch", 0.5),
+            ("caffe2", "mdeploy", 1.0),
+        ],
+    )
+    def test_agree(self, reference: str, backend: str, share: float, calibrated: Artifact) -> None:
+        options = PrepareOptions(source=calibrated.path.parent / calibrated.manifest.source.file)
+        right = trace_reference(calibrated, options, needs(reference))
+        report = compare_layers(calibrated, RULE, [needs(backend)], options, reference=right)
+        assert report.exit_code == 0
+        net = NetDef.FromString(calibrated.predict_net.read_bytes())
+        made = {name for operator in net.op for name in operator.output}
+        compared = {layer.blob for layer in report.backends[0].layers}
+        assert len(compared) >= share * len(made)
+        assert compared >= set(net.external_output)
+        differs = any(layer.comparison.max_abs for layer in report.backends[0].layers)
+        assert differs or backend == "onnxruntime", "two programs do not round alike everywhere"
+
+    def test_a_fault_in_the_onnx_graph_is_named_and_cut_out_by_cutting(
+        self, calibrated: Artifact, tmp_path: Path
+    ) -> None:
+        folder = tmp_path / "faulty"
+        shutil.copytree(calibrated.path, folder)
+        model = onnx.load(folder / "model.onnx")
+        node = [node for node in model.graph.node if node.op_type == "Conv"][4]
+        weight = next(w for w in model.graph.initializer if w.name == node.input[1])
+        values = onnx.numpy_helper.to_array(weight).copy()
+        values.flat[0] += 1.0
+        weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
+        change_file(folder, "model.onnx", model.SerializeToString())
+        result = inspect_layers(
+            Artifact.open(folder), RULE, ["onnxruntime"], part=tmp_path / "part", reference=needs("mdeploy")
+        )
+        assert result.exit_code == 1
+        assert result.culprit is not None
+        assert result.culprit.part.output == node.output[0]
+        assert result.culprit.operators == ("Conv",)
+        assert result.part is not None
+        report = run_parity(Artifact.open(result.part), RULE, ["mdeploy", "onnxruntime"])
+        assert {b.name: b.status for b in report.backends} == {"mdeploy": "passed", "onnxruntime": "failed"}
+
+    def test_pytorch_is_compared_and_not_bisected(self, with_fault: Faulty, calibrated: Artifact) -> None:
+        artifact = with_fault(drop_relu)
+        options = PrepareOptions(source=calibrated.path.parent / calibrated.manifest.source.file)
+        right = trace_reference(artifact, options, needs("mdeploy"))
+        report = compare_layers(artifact, RULE, ["torch"], options, reference=right)
+        first = report.backends[0].first_beyond
+        assert first is not None, "a fault in the reference shows as well"
+        with pytest.raises(UsageError, match="PyTorch cannot"):
+            find_culprit(artifact, report.backends[0], right, RULE, options)
+
+    def test_the_reference_is_not_compared_with_itself(self, calibrated: Artifact) -> None:
+        right = trace_reference(calibrated, PrepareOptions(), needs("mdeploy"))
+        with pytest.raises(UsageError, match="is the reference"):
+            compare_layers(calibrated, RULE, ["mdeploy"], reference=right)
+        assert "mdeploy" not in [b.name for b in compare_layers(calibrated, RULE, None, reference=right).backends]
+
+    def test_without_an_onnx_graph_nothing_can_be_cut(self, tiny_artifact: Artifact) -> None:
+        right = trace_reference(tiny_artifact, PrepareOptions(), needs("caffe2"))
+        with pytest.raises(UnavailableError, match=r"no model\.onnx"):
+            compare_layers(tiny_artifact, RULE, ["onnxruntime"], reference=right)
+
+
+def change_file(folder: Path, name: str, data: bytes) -> None:
+    """Replace a file of an artifact, its hash too."""
+    (folder / name).write_bytes(data)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    manifest["files"][name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    (folder / "manifest.json").write_text(json.dumps(manifest))
 
 
 def test_an_intermediate_tensor_is_judged_by_its_own_scale() -> None:
@@ -199,6 +275,14 @@ class TestCommand:
         assert required == sorted(required, reverse=True), "worst first"
         assert report["culprit"]["operators"] == ["Copy"]
         assert report["culprit"]["artifact"] == str(tmp_path / "part")
+
+    def test_a_reference_is_asked_for_with_layers_only(
+        self, calibrated: Artifact, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(["parity", str(calibrated.path), "--reference", "mdeploy"]) == 2
+        flags = ["--layers", "--reference", needs("mdeploy"), "--backends", "onnxruntime"]
+        assert run(["parity", str(calibrated.path), *flags]) == 0
+        assert "onnxruntime, graph cut" in capsys.readouterr().out
 
     def test_table(self, calibrated: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["parity", str(calibrated.path), "--layers", "--backends", needs("mdeploy"), "--top", "3"]) == 0

@@ -44,6 +44,12 @@ class TorchSession:
             result = self._module(*(torch.from_numpy(array.copy()) for array in inputs))
         return [tensor.detach().cpu().numpy() for tensor in _flatten(result)]
 
+    @property
+    def module(self) -> torch.nn.Module:
+        """The module itself, to look inside."""
+        module: torch.nn.Module = self._module
+        return module
+
     def close(self) -> None:
         """Release the module."""
         self._module = None

@@ -16,7 +16,7 @@ __all__ = ["command"]
 @click.command("history", short_help="List the runs that were recorded.")
 @click.argument("run", type=click.IntRange(min=1), required=False)
 @click.option("--artifact", help="Only runs of the model of this name.")
-@click.option("--kind", type=click.Choice(["bench", "parity", "evaluation"]), help="Only runs of this kind.")
+@click.option("--kind", type=click.Choice(["bench", "parity", "layers", "evaluation"]), help="Only runs of this kind.")
 @click.option("--last", type=click.IntRange(min=1), default=30, show_default=True, help="At most so many.")
 @click.option("--db", type=options.PATH, help="History file. Default: MDEPLOY_DB, or history.db in the data folder.")
 @options.json_option

@@ -23,6 +23,7 @@ __all__ = [
     "source_option",
     "threads_option",
     "tol_option",
+    "tolerances_option",
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -69,6 +70,33 @@ def tol_option(function: F) -> F:
         default=1e-5,
         show_default=True,
         help="Probabilities: |a-b| <= TOL. Logits and log-probabilities: |a-b| <= TOL * max(1, |reference|).",
+    )(function)
+
+
+class _OutputTolerance(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    name = "tolerance"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str | None, float]:
+        output, _, figure = str(value).rpartition("=")
+        try:
+            tol = float(figure)
+        except ValueError:
+            self.fail(f"{value!r} is neither a number nor OUTPUT=NUMBER", param, ctx)
+        if not 0 <= tol < float("inf"):
+            self.fail(f"{value!r} is not 0 or more", param, ctx)
+        return output or None, tol
+
+
+def tolerances_option(function: F) -> F:
+    """``--tol``, also for single outputs: pairs of an output's name, or None for all others, and a tolerance."""
+    return click.option(
+        "--tol",
+        "tolerances",
+        type=_OutputTolerance(),
+        multiple=True,
+        metavar="[OUTPUT=]TOL",
+        help="Probabilities: |a-b| <= TOL. Logits and log-probabilities: |a-b| <= TOL * max(1, |reference|). Again "
+        "with OUTPUT=TOL for one output. Default: 1e-05.",
     )(function)
 
 

@@ -16,26 +16,34 @@ __all__ = ["command"]
 
 @click.command("parity", short_help="Prove that every runtime computes what PyTorch computed.")
 @options.artifact_argument
-@options.tol_option
+@options.tolerances_option
 @options.rtol_option
 @options.backends_option
 @options.source_option
 @options.threads_option
 @click.option("--layers", is_flag=True, help="Compare every intermediate tensor too, worst first.")
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of --layers.")
+@click.option(
+    "--reference",
+    metavar="NAME",
+    help="With --layers: the runtime whose tensors are right. Default: model.onnx on onnxruntime, unoptimised.",
+)
+@click.option("--heatmap", type=options.PATH, metavar="FILE.png", help="Draw where the differences are.")
 @click.option("--bisect", is_flag=True, help="Cut out the smallest part of the net that fails by itself.")
 @click.option("--part", type=options.PATH, help="Where --bisect writes that part. Default: ./NAME-part.")
 @history_options
 @options.json_option
 def command(
     artifact: Path,
-    tol: float,
+    tolerances: tuple[tuple[str | None, float], ...],
     rtol: float,
     backends: tuple[str, ...] | None,
     source: Path | None,
     threads: int,
     layers: bool,
     top: int,
+    reference: str | None,
+    heatmap: Path | None,
     bisect: bool,
     part: Path | None,
     recorder: Recorder,
@@ -45,31 +53,49 @@ def command(
 
     ARTIFACT is the directory that convert wrote (default: mdeploy-out). Its golden cases run on every installed
     runtime; each output must be within the tolerance of the recorded one. Exit code 1 when one is not. --layers looks
-    inside the nets, --bisect saves the wrong part as an artifact of its own.
+    inside: by default into what runs the nets, by --backends into any runtime (torch by its own graph, others by
+    cutting the ONNX graph). --bisect saves the wrong part as an artifact of its own.
 
     \b
     mdeploy parity --tol 1e-5
     mdeploy parity my-artifact --backends mdeploy,caffe2 --json
+    mdeploy parity --tol 1e-5 --tol features=1e-4 --heatmap differences.png
     mdeploy parity --layers --bisect --backends mdeploy
+    mdeploy parity --layers --reference caffe2 --backends torch,mdeploy
     """
     from mdeploy.artifact import Artifact
     from mdeploy.backends import PrepareOptions
-    from mdeploy.cli.output import print_json, stdout_console
+    from mdeploy.cli.output import print_json, stdout_console, write_whole
+    from mdeploy.errors import UsageError
+    from mdeploy.parity.heatmap import draw_layers, draw_outputs
     from mdeploy.parity.inspection import inspect_layers
     from mdeploy.parity.run import run_parity
     from mdeploy.parity.table import print_inspection, print_report
     from mdeploy.parity.tolerance import Tolerance
     from mdeploy.progress import status
 
-    rule, prepare = Tolerance(tol, rtol), PrepareOptions(threads, source)
+    inside = layers or bisect
+    if reference is not None and not inside:
+        raise UsageError("--reference goes with --layers; without it the golden outputs are the reference")
+    single = tuple((name, tol) for name, tol in tolerances if name is not None)
+    general = [tol for name, tol in tolerances if name is None]
+    rule = Tolerance(general[-1] if general else Tolerance.tol, rtol, single)
+    prepare = PrepareOptions(threads, source)
     with status("parity") as tell:
         opened = Artifact.open(artifact)
-        if layers or bisect:
+        if inside:
             place = part or Path(f"{opened.name}-part")
-            inspection = inspect_layers(opened, rule, backends, prepare, place if bisect else None, tell)
+            inspection = inspect_layers(opened, rule, backends, prepare, place if bisect else None, tell, reference)
         else:
             report = run_parity(opened, rule, backends, prepare, tell)
-    if layers or bisect:
+        if heatmap is not None:
+            tell(f"drawing {heatmap}")
+            write_whole(heatmap, draw_layers(inspection.layers) if inside else draw_outputs(report))
+    if inside:
+        document, first = inspection.layers.to_json(), [b.first_beyond for b in inspection.layers.backends]
+        found = next((f"first past it: {layer.blob}" for layer in first if layer), "every tensor within")
+        outcome = "passed" if inspection.exit_code == 0 else "failed"
+        recorder.add("layers", opened.name, document, outcome=outcome, headline=f"{rule.describe()}: {found}")
         if as_json:
             print_json(inspection.to_json())
         else:

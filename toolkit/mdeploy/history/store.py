@@ -7,7 +7,7 @@ One table, ``runs``; the version of its layout is SQLite's own ``user_version``:
 ====================  =====================================================================================
 id                    integer, counts up, names the run in ``mdeploy diff``
 created               UTC, ISO 8601 with seconds
-kind                  bench, parity or evaluation
+kind                  bench, parity, layers or evaluation
 artifact              name of the model
 target                device of a bench, else empty
 outcome               ok, or the word for what went wrong

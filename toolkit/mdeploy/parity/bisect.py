@@ -9,36 +9,22 @@ until it fails.
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import onnx
-import onnx_ir as ir
-
-from mdeploy import __version__
-from mdeploy.artifact import (
-    Artifact,
-    ArtifactWriter,
-    GoldenCase,
-    GoldenEntry,
-    InputSpec,
-    Manifest,
-    OutputSpec,
-    Source,
-)
-from mdeploy.backends import Array, NetRunner, NetRunning, PrepareOptions, get_backend
-from mdeploy.caffe2.macs import count_macs
+from mdeploy.artifact import Artifact, GoldenEntry
+from mdeploy.backends import PrepareOptions, get_backend
 from mdeploy.caffe2.messages import NetDef
-from mdeploy.onnx.shapes import infer_shapes
+from mdeploy.errors import UsageError
 from mdeploy.parity.cut import Part, cut_nets
-from mdeploy.parity.layers import BackendLayers, Layer, judge, trace_reference
+from mdeploy.parity.layers import BackendLayers, Layer, Reference, judge
+from mdeploy.parity.part import onnx_part, write_part
 from mdeploy.parity.tolerance import Comparison, Tolerance
-from mdeploy.parity.trace import OnnxGraph
+from mdeploy.parity.tracers import PartRunning, tracer_of
 
 __all__ = ["Culprit", "find_culprit", "save_culprit"]
 
@@ -78,147 +64,92 @@ class Culprit:
 
 
 class _Search:
-    """The artifact and the reference's values, opened once."""
+    """The artifact, one backend, and the reference's values."""
 
-    def __init__(self, artifact: Artifact, tolerance: Tolerance, options: PrepareOptions) -> None:
+    def __init__(self, artifact: Artifact, result: BackendLayers, reference: Reference, tracer: PartRunning) -> None:
         self.artifact = artifact
-        self.tolerance = tolerance
-        self.cases: list[GoldenCase] = artifact.golden_cases()
-        _, self.references, self.graph = trace_reference(artifact, self.cases, options)
+        self.result = result
+        self.reference = reference
+        self.tracer = tracer
         self.init = NetDef.FromString(artifact.init_net.read_bytes())
         self.predict = NetDef.FromString(artifact.predict_net.read_bytes())
         self.meanings = {spec.name: spec.meaning for spec in artifact.manifest.outputs}
 
-    def cut(self, known: Sequence[str] | Mapping[str, Array], output: str) -> Part:
+    def cut(self, known: Iterable[str], output: str) -> Part:
         """The part between known blobs and one output."""
         return cut_nets(self.init, self.predict, set(known), output, self.artifact.name)
 
-    def failing(self, runner: NetRunner, part: Part) -> tuple[str, Comparison, float] | None:
-        """The golden case in which a part is worst, when it is past the tolerance in one."""
+    def culprit(self, part: Part, tolerance: Tolerance) -> Culprit | None:
+        """The part, judged in the golden case in which it is worst; None where it passes, or does not run alone."""
+        fed = [{name: values[name] for name in part.inputs} for values in self.reference.values]
+        outputs = self.tracer.run_part(part, fed)
         found: tuple[str, Comparison, float] | None = None
-        for case, reference in zip(self.cases, self.references, strict=True):
-            inputs = {name: reference[name] for name in part.inputs}
-            actual = runner.run_nets(part.init, part.predict, inputs, [part.output])[part.output]
+        for case, values, actual in zip(self.reference.cases, self.reference.values, outputs or [], strict=False):
             meaning = self.meanings.get(part.output)
-            comparison, required, passed = judge(reference[part.output], actual, meaning, self.tolerance)
+            expected = values[part.output]
+            comparison, required, passed = judge(expected, actual, meaning, tolerance.of(part.output))
             if not passed and (found is None or required > found[2]):
                 found = case.case, comparison, required
-        return found
-
-    def culprit(self, backend: str, part: Part, found: tuple[str, Comparison, float]) -> Culprit:
-        """The answer."""
         operators = tuple(self.predict.op[index].type for index in part.operators)
-        return Culprit(backend, part, operators, *found)
+        return None if found is None else Culprit(self.result.name, part, operators, *found)
 
 
 def find_culprit(
     artifact: Artifact,
     result: BackendLayers,
+    reference: Reference,
     tolerance: Tolerance,
     options: PrepareOptions | None = None,
     tell: Callable[[str], None] = lambda _message: None,
 ) -> Culprit | None:
-    """Return the smallest failing part on one backend of ``compare_layers``, or None when nothing failed there."""
+    """Return the smallest failing part on one backend of ``compare_layers``, or None when nothing failed there.
+
+    Raises ``UsageError`` for a backend that runs no parts.
+    """
     first = result.first_beyond
     if first is None:
         return None
-    options = options or PrepareOptions()
-    search = _Search(artifact, tolerance, options)
     backend = get_backend(result.name)
-    assert isinstance(backend, NetRunning)
-    with closing(backend.net_runner(options)) as runner:
-        return _single(search, result, runner, tell) or _grown(search, result.name, first, runner, tell)
+    with closing(tracer_of(backend, artifact, options or PrepareOptions(), reference.graph)) as tracer:
+        if not isinstance(tracer, PartRunning):
+            raise UsageError(
+                f"--bisect runs parts of the net, which {backend.title} cannot: leave it out of --backends"
+            )
+        search = _Search(artifact, result, reference, tracer)
+        return _single(search, tolerance, tell) or _grown(search, first, tolerance, tell)
 
 
-def _single(search: _Search, result: BackendLayers, runner: NetRunner, tell: Callable[[str], None]) -> Culprit | None:
-    for layer in result.layers:
+def _single(search: _Search, tolerance: Tolerance, tell: Callable[[str], None]) -> Culprit | None:
+    for layer in search.result.layers:
         tell(f"alone: {layer.blob}")
-        part = search.cut(search.references[0], layer.blob)
-        found = search.failing(runner, part)
+        found = search.culprit(search.cut(search.reference.values[0], layer.blob), tolerance)
         if found is not None:
-            return search.culprit(result.name, part, found)
+            return found
     return None
 
 
-def _grown(
-    search: _Search, backend: str, first: Layer, runner: NetRunner, tell: Callable[[str], None]
-) -> Culprit | None:
+def _grown(search: _Search, first: Layer, tolerance: Tolerance, tell: Callable[[str], None]) -> Culprit | None:
     fed = {spec.name for spec in search.artifact.manifest.inputs}
-    known = set(search.references[0])
+    known = set(search.reference.values[0])
     while True:
         part = search.cut(sorted(known), first.blob)
         tell(f"{len(part.operators)} operators up to {first.blob}")
-        found = search.failing(runner, part)
+        found = search.culprit(part, tolerance)
         if found is not None:
-            return search.culprit(backend, part, found)
+            return found
         grow = set(part.inputs) - fed
         if not grow:
             return None
         known -= grow
 
 
-def save_culprit(artifact: Artifact, culprit: Culprit, path: Path, options: PrepareOptions | None = None) -> Artifact:
+def save_culprit(artifact: Artifact, culprit: Culprit, reference: Reference, path: Path) -> Artifact:
     """Write the part as an artifact: its nets, the same part of the ONNX graph, and the reference's values as golden
     cases, so that ``mdeploy parity`` on it shows the fault."""
-    search = _Search(artifact, Tolerance(), options or PrepareOptions())
-    part = culprit.part
-    sample = search.references[0]
-    known = {spec.name: spec for spec in artifact.manifest.inputs}
-    inputs = tuple(
-        known.get(name, InputSpec(name, sample[name].shape, sample[name].dtype.name)) for name in part.inputs
-    )
-    made = sample[part.output]
-    meaning = search.meanings.get(part.output, "logits")
-    output = OutputSpec(part.output, made.shape, made.dtype.name, meaning)
-    model = _onnx_part(search.graph, part, sample)
-    source = (
-        Source("onnx", "model.onnx", hashlib.sha256(model).hexdigest())
-        if model
-        else Source("caffe2", "predict_net.pb", hashlib.sha256(part.predict).hexdigest())
-    )
-    manifest = Manifest(
-        name=f"{artifact.name[:95]}-part",
-        source=source,
-        tools={"mdeploy": __version__},
-        inputs=inputs,
-        outputs=(output,),
-        operators=part.operator_counts,
-        parameters=_parameters(part),
-        macs=_macs(model, [sample[name] for name in part.inputs]) if model else 0,
-    )
-    with ArtifactWriter(path) as writer:
-        if model:
-            writer.add_file("model.onnx", model)
-        writer.add_file("init_net.pb", part.init)
-        writer.add_file("predict_net.pb", part.predict)
-        writer.add_file("fault.json", (json.dumps(culprit.to_json(), indent=2) + "\n").encode())
-        for case, reference in zip(search.cases, search.references, strict=True):
-            entry = GoldenEntry(case.case, case.kind)
-            writer.add_golden(entry, [reference[name] for name in part.inputs], [reference[part.output]])
-        return writer.finish(manifest)
-
-
-def _onnx_part(graph: OnnxGraph | None, part: Part, sample: Mapping[str, Array]) -> bytes | None:
-    if graph is None:
-        return None
-    inputs = {name: sample[name] for name in part.inputs}
-    model = graph.cut(inputs, {part.output: sample[part.output]})
-    return None if model is None else bytes(model.SerializeToString(deterministic=True))
-
-
-def _macs(model: bytes, sample: Sequence[Array]) -> int:
-    graph = ir.from_proto(onnx.ModelProto.FromString(model))
-    infer_shapes(graph, sample)
-    return count_macs(graph)
-
-
-def _parameters(part: Part) -> int:
-    total = 0
-    for operator in NetDef.FromString(part.init).op:
-        shape = next((argument.ints for argument in operator.arg if argument.name == "shape"), None)
-        if shape is not None and operator.output[0] in part.weights:
-            count = 1
-            for extent in shape:
-                count *= extent
-            total += count
-    return total
+    model = onnx_part(reference.graph, culprit.part, reference.values[0])
+    cases = [
+        (GoldenEntry(case.case, case.kind), values)
+        for case, values in zip(reference.cases, reference.values, strict=True)
+    ]
+    fault = (json.dumps(culprit.to_json(), indent=2) + "\n").encode()
+    return write_part(artifact, culprit.part, model, cases, path, {"fault.json": fault})

@@ -12,7 +12,7 @@ from typing import Any
 from mdeploy.artifact import Artifact
 from mdeploy.backends import PrepareOptions
 from mdeploy.parity.bisect import Culprit, find_culprit, save_culprit
-from mdeploy.parity.layers import LayersReport, compare_layers
+from mdeploy.parity.layers import LayersReport, compare_layers, trace_reference
 from mdeploy.parity.tolerance import Tolerance
 
 __all__ = ["Inspection", "inspect_layers"]
@@ -45,15 +45,18 @@ def inspect_layers(
     options: PrepareOptions | None = None,
     part: Path | None = None,
     tell: Callable[[str], None] = lambda _message: None,
+    reference: str | None = None,
 ) -> Inspection:
-    """Compare every tensor; with ``part``, cut the smallest wrong sub-network out and write it there."""
-    report = compare_layers(artifact, tolerance, names, options, tell)
+    """Compare every tensor with those of the backend ``reference``; with ``part``, cut the smallest wrong sub-network
+    out and write it there."""
+    options = options or PrepareOptions()
+    right = trace_reference(artifact, options, reference, tell)
+    report = compare_layers(artifact, tolerance, names, options, tell, right)
     if part is None:
         return Inspection(report)
     for backend in report.backends:
-        culprit = find_culprit(artifact, backend, tolerance, options, tell)
+        culprit = find_culprit(artifact, backend, right, tolerance, options, tell)
         if culprit is not None:
             tell(f"writing {part}")
-            saved = save_culprit(artifact, culprit, part, options)
-            return Inspection(report, True, culprit, saved.path)
+            return Inspection(report, True, culprit, save_culprit(artifact, culprit, right, part).path)
     return Inspection(report, True)

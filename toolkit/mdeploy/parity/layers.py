@@ -1,13 +1,13 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compare every intermediate tensor of the nets with the ONNX graph's: where two runtimes part."""
+"""Compare every intermediate tensor of a runtime with another's, by default the ONNX graph's: where they part."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +15,14 @@ import numpy as np
 from mdeploy.artifact import Artifact, GoldenCase
 from mdeploy.backends import Array, Backend, NetRunning, PrepareOptions, select_backends
 from mdeploy.caffe2.messages import NetDef
-from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UsageError
+from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UnsupportedError, UsageError
+from mdeploy.parity.differences import DifferenceMap, difference_map
+from mdeploy.parity.run import check_outputs
 from mdeploy.parity.tolerance import Comparison, Tolerance, compare
 from mdeploy.parity.trace import OnnxGraph
+from mdeploy.parity.tracers import GraphTracer, Tracer, tracer_of
 
-__all__ = ["BackendLayers", "Layer", "LayersReport", "compare_layers", "trace_reference"]
+__all__ = ["BackendLayers", "Layer", "LayersReport", "Reference", "compare_layers", "judge", "trace_reference"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,7 @@ class Layer:
     """The tolerance that it needs: for an output by the rule, for an intermediate tensor max |a - b| over
     max(1, max |reference|), since rounding follows the tensor's scale; infinite when none would do."""
     passed: bool
+    differences: DifferenceMap | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class BackendLayers:
 
 @dataclass(frozen=True)
 class LayersReport:
-    """Every backend that can show its intermediate tensors."""
+    """Every backend that was looked into."""
 
     artifact: str
     reference: str
@@ -83,7 +87,7 @@ class LayersReport:
             "schema": "mdeploy-parity-layers/1",
             "artifact": self.artifact,
             "reference": self.reference,
-            "tolerance": {"tol": self.tolerance.tol, "rtol": self.tolerance.rtol},
+            "tolerance": self.tolerance.to_json(),
             "passed": self.exit_code == 0,
             "backends": [
                 {
@@ -109,98 +113,113 @@ class LayersReport:
         }
 
 
+@dataclass(frozen=True)
+class Reference:
+    """Whose tensors are taken for right: their values by blob name for each golden case, and the ONNX graph."""
+
+    name: str
+    title: str
+    cases: tuple[GoldenCase, ...]
+    values: tuple[Mapping[str, Array], ...]
+    graph: OnnxGraph | None
+
+
 def compare_layers(
     artifact: Artifact,
     tolerance: Tolerance,
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
     tell: Callable[[str], None] = lambda _message: None,
+    reference: Reference | None = None,
 ) -> LayersReport:
-    """Compare every intermediate tensor on every backend that can show them.
+    """Compare every intermediate tensor on the backends of ``names``, by default those that run the nets.
 
-    The reference is model.onnx on onnxruntime without its optimisations; for an artifact without one, real Caffe2.
+    The reference is by default what ``trace_reference`` takes. A backend asked for by name that is missing raises
+    ``UnavailableError``; one that cannot run the net is reported, and the others still run.
     """
     options = options or PrepareOptions()
-    cases = artifact.golden_cases()
-    tell("reference: every value")
-    title, references, graph = trace_reference(artifact, cases, options)
-    backends = net_backends(artifact, names)
+    check_outputs(artifact, tolerance)
+    reference = reference or trace_reference(artifact, options, tell=tell)
     predict = NetDef.FromString(artifact.predict_net.read_bytes())
     results = []
-    for backend in backends:
-        tell(f"{backend.title}: every blob")
+    for backend in compared_backends(names, reference):
         try:
-            traces = list(_traces(backend, artifact, cases, options))
+            with closing(tracer_of(backend, artifact, options, reference.graph)) as tracer:
+                title = tracer.title
+                traces = tracer.trace(reference.cases, tell)
+            layers = tuple(_layers(artifact, predict, reference, traces, tolerance))
+            if not layers:
+                raise UnsupportedError("shows no tensor under a name of the nets")
         except MdeployError as error:
             if names is not None and isinstance(error, UnavailableError):
                 raise
             results.append(BackendLayers(backend.name, backend.title, (), str(error), error.exit_code))
             continue
-        layers = tuple(_layers(artifact, predict, cases, references, traces, graph, tolerance))
-        results.append(BackendLayers(backend.name, backend.title, layers))
-    return LayersReport(artifact.name, title, tolerance, tuple(results))
+        results.append(BackendLayers(backend.name, title, layers))
+    return LayersReport(artifact.name, reference.title, tolerance, tuple(results))
 
 
 def trace_reference(
-    artifact: Artifact, cases: Sequence[GoldenCase], options: PrepareOptions
-) -> tuple[str, list[dict[str, Array]], OnnxGraph | None]:
-    """Return who the reference is, its values by blob name for each case, and the ONNX graph where there is one."""
+    artifact: Artifact,
+    options: PrepareOptions,
+    name: str | None = None,
+    tell: Callable[[str], None] = lambda _message: None,
+) -> Reference:
+    """Trace the backend ``name``; by default model.onnx on onnxruntime without its optimisations, and for an artifact
+    that has none, real Caffe2."""
+    cases = artifact.golden_cases()
     if not cases:
         raise InputError(f"{artifact.path}: has no golden cases to run; convert again")
-    if artifact.model_onnx is not None:
-        graph = OnnxGraph(artifact.model_onnx)
-        return "model.onnx on onnxruntime", [graph.trace(case.inputs) for case in cases], graph
-    (backend,) = select_backends(["caffe2"]).present
-    traces = list(_traces(backend, artifact, cases, options))
-    fed = [dict(zip([s.name for s in artifact.manifest.inputs], case.inputs, strict=True)) for case in cases]
-    return "real Caffe2", [{**inputs, **trace} for inputs, trace in zip(fed, traces, strict=True)], None
+    graph = None if artifact.model_onnx is None else OnnxGraph(artifact.model_onnx)
+    name = name or ("caffe2" if graph is None else "onnxruntime")
+    tell("reference: every value")
+    tracer: Tracer
+    if name == "onnxruntime" and graph is not None:
+        tracer = GraphTracer(graph)
+    else:
+        (backend,) = select_backends([name]).present
+        tracer = tracer_of(backend, artifact, options, graph)
+    with closing(tracer):
+        return Reference(name, tracer.title, tuple(cases), tuple(tracer.trace(cases, tell)), graph)
 
 
-def net_backends(artifact: Artifact, names: Sequence[str] | None) -> list[Backend]:
-    """The backends asked for, or all, that run nets and show what is inside."""
-    able: list[Backend] = [backend for backend in select_backends(names).present if isinstance(backend, NetRunning)]
-    if artifact.model_onnx is None:
-        able = [backend for backend in able if backend.name != "caffe2"]
+def compared_backends(names: Sequence[str] | None, reference: Reference) -> list[Backend]:
+    """The backends asked for, or all that run the nets, but the reference itself.
+
+    onnxruntime may be compared with its own unoptimised run of the graph.
+    """
+    if names is not None:
+        if reference.name in names and reference.name != "onnxruntime":
+            raise UsageError(f"{reference.title} is the reference; name another backend, or another --reference")
+        return list(select_backends(names).present)
+    able: list[Backend] = [backend for backend in select_backends().present if isinstance(backend, NetRunning)]
+    able = [backend for backend in able if backend.name != reference.name]
     if not able:
-        if names is not None:
-            raise UsageError("layers are compared on backends that run the nets: mdeploy, caffe2")
         raise UnavailableError("no backend that runs the nets is installed; `mdeploy doctor` says how to get one")
     return able
-
-
-def _traces(
-    backend: Backend, artifact: Artifact, cases: Sequence[GoldenCase], options: PrepareOptions
-) -> Iterator[dict[str, Array]]:
-    assert isinstance(backend, NetRunning)
-    init, predict = artifact.init_net.read_bytes(), artifact.predict_net.read_bytes()
-    inputs = [spec.name for spec in artifact.manifest.inputs]
-    with closing(backend.net_runner(options)) as runner:
-        for case in cases:
-            yield runner.run_nets(init, predict, dict(zip(inputs, case.inputs, strict=True)))
 
 
 def _layers(
     artifact: Artifact,
     predict: Any,
-    cases: Sequence[GoldenCase],
-    references: Sequence[Mapping[str, Array]],
+    reference: Reference,
     traces: Sequence[Mapping[str, Array]],
-    graph: OnnxGraph | None,
     tolerance: Tolerance,
 ) -> Iterator[Layer]:
     meanings = {spec.name: spec.meaning for spec in artifact.manifest.outputs}
     last = {name: index for index, operator in enumerate(predict.op) for name in operator.output}
     for blob, index in sorted(last.items(), key=lambda item: item[1]):
-        if blob not in references[0] or blob not in traces[0]:
+        if blob not in reference.values[0] or blob not in traces[0]:
             continue
+        onnx_operator = reference.graph.operator(blob) if reference.graph else ""
         candidates = []
-        for case, reference, trace in zip(cases, references, traces, strict=True):
-            comparison, required, passed = judge(reference[blob], trace[blob], meanings.get(blob), tolerance)
-            onnx_operator = graph.operator(blob) if graph else ""
-            candidates.append(
-                Layer(index, blob, predict.op[index].type, onnx_operator, case.case, comparison, required, passed)
-            )
-        yield max(candidates, key=lambda layer: layer.required)
+        for case, values, trace in zip(reference.cases, reference.values, traces, strict=True):
+            comparison, required, passed = judge(values[blob], trace[blob], meanings.get(blob), tolerance.of(blob))
+            shown = (values[blob], trace[blob])
+            layer = Layer(index, blob, predict.op[index].type, onnx_operator, case.case, comparison, required, passed)
+            candidates.append((layer, shown))
+        worst, shown = max(candidates, key=lambda candidate: candidate[0].required)
+        yield replace(worst, differences=difference_map(*shown))
 
 
 def judge(reference: Array, actual: Array, meaning: str | None, tolerance: Tolerance) -> tuple[Comparison, float, bool]:

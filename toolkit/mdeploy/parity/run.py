@@ -7,17 +7,19 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mdeploy.artifact import Artifact, GoldenCase
 from mdeploy.backends import BACKENDS, Backend, PrepareOptions, Session, select_backends
-from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError
+from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UsageError
+from mdeploy.parity.differences import DifferenceMap, difference_map
 from mdeploy.parity.tolerance import Comparison, Tolerance, compare
 
-__all__ = ["BackendResult", "OutputResult", "ParityReport", "run_parity"]
+__all__ = ["BackendResult", "OutputResult", "ParityReport", "check_outputs", "run_parity"]
 
 REFERENCE = "torch"
+_REFERENCES = {"torch": "PyTorch", "onnxruntime": "onnxruntime", "caffe2": "real Caffe2", "mdeploy": "mdeploy runtime"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class OutputResult:
     kind: str
     output: str
     comparison: Comparison
+    differences: DifferenceMap | None = field(default=None, repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class ParityReport:
             "schema": "mdeploy-parity/1",
             "artifact": self.artifact,
             "reference": self.reference,
-            "tolerance": {"tol": self.tolerance.tol, "rtol": self.tolerance.rtol},
+            "tolerance": self.tolerance.to_json(),
             "passed": self.exit_code == 0,
             "backends": [_backend_json(backend) for backend in self.backends],
             "warnings": list(self.warnings),
@@ -100,6 +103,7 @@ def run_parity(
     does having none but PyTorch. One that cannot run the net is reported, and the others still run.
     """
     options = options or PrepareOptions()
+    check_outputs(artifact, tolerance)
     cases = artifact.golden_cases()
     if not cases:
         raise InputError(f"{artifact.path}: has no golden cases to compare with; convert again")
@@ -133,10 +137,17 @@ def run_parity(
         )
     _require_other_than_reference(results)
     order = [*dict.fromkeys([*(names or ()), *results])] if names is not None else _table_order(results)
-    # convert answers the golden cases with PyTorch where the source is a torch module, else with onnxruntime.
-    reference = {"onnx": "onnxruntime", "caffe2": "real Caffe2"}.get(artifact.manifest.source.kind, "PyTorch")
+    reference = _REFERENCES[artifact.manifest.golden_backend]
     found = tuple(results[name] for name in order)
     return ParityReport(artifact.name, reference, tolerance, found, _warnings(cases, tolerance))
+
+
+def check_outputs(artifact: Artifact, tolerance: Tolerance) -> None:
+    """Raise ``UsageError`` where a tolerance names an output that the artifact does not have."""
+    names = [spec.name for spec in artifact.manifest.outputs]
+    for name, _ in tolerance.outputs:
+        if name not in names:
+            raise UsageError(f"--tol {name}=...: the outputs of {artifact.name} are {', '.join(names)}")
 
 
 def _run_cases(
@@ -154,7 +165,8 @@ def _run_cases(
         if len(outputs) != len(specs):
             raise InputError(f"{len(outputs)} outputs where the manifest lists {len(specs)}")
         for spec, reference, actual in zip(specs, case.outputs, outputs, strict=True):
-            yield OutputResult(case.case, case.kind, spec.name, compare(reference, actual, spec.meaning, tolerance))
+            comparison = compare(reference, actual, spec.meaning, tolerance.of(spec.name))
+            yield OutputResult(case.case, case.kind, spec.name, comparison, difference_map(reference, actual))
 
 
 @contextmanager

@@ -20,7 +20,7 @@ _VERDICTS = {"passed": "[green]pass[/]", "failed": "[bold red]FAIL[/]", "missing
 def print_report(report: ParityReport, console: Console) -> None:
     """Print one row per backend, case and output, then what is missing and the verdict."""
     many_outputs = len({output.output for backend in report.backends for output in backend.outputs}) > 1
-    rule = f"tol {report.tolerance.tol:g}" + (f", rtol {report.tolerance.rtol:g}" if report.tolerance.rtol else "")
+    rule = report.tolerance.describe()
     table = Table(title=f"Parity of {escape(report.artifact)} with {report.reference} ({rule})", title_justify="left")
     table.add_column("Runtime", no_wrap=True)
     table.add_column("Case", no_wrap=True)
@@ -124,7 +124,7 @@ def _print_layers(report: LayersReport, console: Console, limit: int) -> None:
         console.print(table)
         first = backend.first_beyond
         if first is None:
-            console.print(f"[green]every tensor is within tol {report.tolerance.tol:g}[/]", highlight=False)
+            console.print(f"[green]every tensor is within {report.tolerance.describe()}[/]", highlight=False)
         else:
             where = f"{escape(first.blob)} (operator {first.index}, {first.operator})"
             console.print(f"[bold red]the first tensor past the tolerance is {where}[/]", highlight=False)

@@ -33,6 +33,21 @@ class Tolerance:
 
     tol: float = 1e-5
     rtol: float = 0.0
+    outputs: tuple[tuple[str, float], ...] = ()
+    """``tol`` of single outputs, by name."""
+
+    def of(self, output: str) -> Tolerance:
+        """The tolerance of one output."""
+        return Tolerance(dict(self.outputs).get(output, self.tol), self.rtol)
+
+    def describe(self) -> str:
+        """``tol 1e-05, rtol 1e-06, logits 0.0001`` for people."""
+        parts = [f"tol {self.tol:g}", *([f"rtol {self.rtol:g}"] if self.rtol else [])]
+        return ", ".join(parts + [f"{name} {tol:g}" for name, tol in self.outputs])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return {"tol": self.tol, "rtol": self.rtol, "outputs": dict(self.outputs)}
 
 
 @dataclass(frozen=True)

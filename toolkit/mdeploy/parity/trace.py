@@ -37,6 +37,10 @@ class OnnxGraph:
         self._op_of = {name: node.op_type for node in graph.node for name in node.output}
         self._session: PlainSession | None = None
 
+    def has(self, blob: str) -> bool:
+        """Whether a blob holds one value of the graph."""
+        return blob in self._value_of
+
     def value(self, blob: str) -> str:
         """ONNX name of the value that a blob holds."""
         return self._value_of[blob]

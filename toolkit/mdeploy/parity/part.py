@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""A part of the net as an artifact of its own: its nets, the same part of the ONNX graph, golden cases."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+
+from mdeploy import __version__
+from mdeploy.artifact import (
+    Artifact,
+    ArtifactWriter,
+    GoldenEntry,
+    InputSpec,
+    Manifest,
+    OutputSpec,
+    Source,
+)
+from mdeploy.backends import Array
+from mdeploy.caffe2.macs import count_macs
+from mdeploy.caffe2.messages import NetDef
+from mdeploy.onnx.shapes import infer_shapes
+from mdeploy.parity.cut import Part
+from mdeploy.parity.trace import OnnxGraph
+
+__all__ = ["onnx_part", "write_part"]
+
+
+def onnx_part(graph: OnnxGraph | None, part: Part, sample: Mapping[str, Array]) -> bytes | None:
+    """The same part of the ONNX graph, or None where it has none such. ``sample`` gives shapes and dtypes by blob."""
+    if graph is None or any(not graph.has(blob) for blob in (*part.inputs, part.output)):
+        return None
+    inputs = {name: sample[name] for name in part.inputs}
+    model = graph.cut(inputs, {part.output: sample[part.output]})
+    return None if model is None else bytes(model.SerializeToString(deterministic=True))
+
+
+def write_part(
+    artifact: Artifact,
+    part: Part,
+    model: bytes | None,
+    cases: Sequence[tuple[GoldenEntry, Mapping[str, Array]]],
+    path: Path,
+    files: Mapping[str, bytes] | None = None,
+    macs: bool = True,
+) -> Artifact:
+    """Write the part of ``artifact``, and ``files`` beside it. A case has its blobs' values by name; the first one
+    gives shapes and dtypes. ``macs`` counts multiply-adds, which takes longer than all the rest."""
+    sample = cases[0][1]
+    known = {spec.name: spec for spec in artifact.manifest.inputs}
+    inputs = tuple(
+        known.get(name, InputSpec(name, sample[name].shape, sample[name].dtype.name)) for name in part.inputs
+    )
+    made = sample[part.output]
+    meaning = {spec.name: spec.meaning for spec in artifact.manifest.outputs}.get(part.output, "logits")
+    source = (
+        Source("onnx", "model.onnx", hashlib.sha256(model).hexdigest())
+        if model
+        else Source("caffe2", "predict_net.pb", hashlib.sha256(part.predict).hexdigest())
+    )
+    manifest = Manifest(
+        name=f"{artifact.name[:95]}-part",
+        source=source,
+        tools={"mdeploy": __version__},
+        inputs=inputs,
+        outputs=(OutputSpec(part.output, made.shape, made.dtype.name, meaning),),
+        operators=part.operator_counts,
+        parameters=_parameters(part),
+        macs=_macs(model, [sample[name] for name in part.inputs]) if model and macs else 0,
+    )
+    with ArtifactWriter(path) as writer:
+        if model:
+            writer.add_file("model.onnx", model)
+        writer.add_file("init_net.pb", part.init)
+        writer.add_file("predict_net.pb", part.predict)
+        for name, data in (files or {}).items():
+            writer.add_file(name, data)
+        for entry, values in cases:
+            writer.add_golden(entry, [values[name] for name in part.inputs], [values[part.output]])
+        return writer.finish(manifest)
+
+
+def _macs(model: bytes, sample: Sequence[Array]) -> int:
+    graph = ir.from_proto(onnx.ModelProto.FromString(model))
+    infer_shapes(graph, sample)
+    return count_macs(graph)
+
+
+def _parameters(part: Part) -> int:
+    total = 0
+    for operator in NetDef.FromString(part.init).op:
+        shape = next((argument.ints for argument in operator.arg if argument.name == "shape"), None)
+        if shape is not None and operator.output[0] in part.weights:
+            count = 1
+            for extent in shape:
+                count *= extent
+            total += count
+    return total

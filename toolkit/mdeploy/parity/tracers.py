@@ -1,0 +1,182 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""How each backend shows its intermediate tensors, under the names of the nets' blobs.
+
+=====================  ==============================================================================================
+mdeploy, caffe2        run the nets and give every blob
+torch                  the exporter names ONNX values after the nodes of torch's own graph: that graph is interpreted
+onnxruntime (as the    model.onnx with every value as an output, without optimisations
+reference)
+any other, and         the graph cut: for each tensor the part from the inputs to it is a model of its own, so the
+onnxruntime compared   backend optimises as it does on the whole
+=====================  ==============================================================================================
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from mdeploy.artifact import Artifact, GoldenCase, GoldenEntry
+from mdeploy.backends import Array, Backend, NetRunning, PrepareOptions
+from mdeploy.caffe2.messages import NetDef
+from mdeploy.errors import InputError, UnavailableError, UnsupportedError
+from mdeploy.parity.cut import Part, cut_nets
+from mdeploy.parity.part import onnx_part, write_part
+from mdeploy.parity.trace import OnnxGraph
+
+__all__ = ["GraphTracer", "PartRunning", "Tracer", "tracer_of"]
+
+Tell = Callable[[str], None]
+Values = dict[str, Array]
+
+
+class Tracer(Protocol):
+    """One backend, looked into. Close it, or use ``contextlib.closing``."""
+
+    title: str
+
+    def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
+        """Every tensor that can be seen, by blob name, for each case."""
+        ...
+
+    def close(self) -> None:
+        """Release processes and memory."""
+        ...
+
+
+@runtime_checkable
+class PartRunning(Protocol):
+    """What a tracer has on top where its backend can run a part of the net by itself."""
+
+    def run_part(self, part: Part, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
+        """The output of a part on each of some inputs by name, or None where the part has no form for this backend."""
+        ...
+
+
+def tracer_of(backend: Backend, artifact: Artifact, options: PrepareOptions, graph: OnnxGraph | None) -> Tracer:
+    """Return how to look into a backend that is compared. ``graph`` is the artifact's ONNX graph, if it has one."""
+    if isinstance(backend, NetRunning):
+        return _NetTracer(backend, artifact, options)
+    if backend.name == "torch":
+        return _TorchTracer(backend, artifact, options)
+    if graph is None:
+        raise UnavailableError(f"{backend.title}: {artifact.path} has no model.onnx to cut")
+    return _CutTracer(backend, artifact, options, graph)
+
+
+def _by_name(artifact: Artifact, case: GoldenCase) -> Values:
+    return dict(zip([spec.name for spec in artifact.manifest.inputs], case.inputs, strict=True))
+
+
+class GraphTracer:
+    """The reference: model.onnx on onnxruntime, unoptimised."""
+
+    title = "model.onnx on onnxruntime"
+
+    def __init__(self, graph: OnnxGraph) -> None:
+        self._graph = graph
+
+    def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
+        """See ``Tracer``."""
+        tell(self.title)
+        return [self._graph.trace(case.inputs) for case in cases]
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class _NetTracer:
+    def __init__(self, backend: Backend, artifact: Artifact, options: PrepareOptions) -> None:
+        assert isinstance(backend, NetRunning)
+        self.title = backend.title
+        self._artifact = artifact
+        self._runner = backend.net_runner(options)
+
+    def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
+        init, predict = self._artifact.init_net.read_bytes(), self._artifact.predict_net.read_bytes()
+        traces = []
+        for case in cases:
+            tell(f"{self.title}: {case.case}")
+            inputs = _by_name(self._artifact, case)
+            traces.append({**inputs, **self._runner.run_nets(init, predict, inputs)})
+        return traces
+
+    def run_part(self, part: Part, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
+        return [self._runner.run_nets(part.init, part.predict, fed, [part.output])[part.output] for fed in inputs]
+
+    def close(self) -> None:
+        self._runner.close()
+
+
+class _TorchTracer:
+    def __init__(self, backend: Backend, artifact: Artifact, options: PrepareOptions) -> None:
+        self.title = backend.title
+        self._artifact = artifact
+        self._session: Any = backend.prepare(artifact, options)
+
+    def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
+        from mdeploy.parity.torch_trace import trace_module
+
+        tell(f"{self.title}: its graph")
+        values = trace_module(self._session.module, [case.inputs for case in cases])
+        names = [spec.name for spec in self._artifact.manifest.outputs]
+        traces = []
+        for case, (inner, outputs) in zip(cases, values, strict=True):
+            named = dict(zip(names, outputs, strict=False))
+            traces.append({**inner, **_by_name(self._artifact, case), **named})
+        return traces
+
+    def close(self) -> None:
+        self._session.close()
+
+
+class _CutTracer:
+    def __init__(self, backend: Backend, artifact: Artifact, options: PrepareOptions, graph: OnnxGraph) -> None:
+        self.title = f"{backend.title}, graph cut"
+        self._backend = backend
+        self._artifact = artifact
+        self._options = options
+        self._graph = graph
+        self._sample: Values | None = None
+
+    def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
+        init, predict = (
+            NetDef.FromString(path.read_bytes()) for path in (self._artifact.init_net, self._artifact.predict_net)
+        )
+        fed = [_by_name(self._artifact, case) for case in cases]
+        traces = [dict(inputs) for inputs in fed]
+        blobs = list(dict.fromkeys(name for operator in predict.op for name in operator.output))
+        refusals: list[str] = []
+        for index, blob in enumerate(blobs):
+            tell(f"{self.title}: {index + 1} of {len(blobs)}, {blob}")
+            part = cut_nets(init, predict, fed[0], blob, self._artifact.name)
+            try:
+                made = self.run_part(part, fed)
+            except (InputError, UnsupportedError) as error:
+                # A tensor that the backend cannot give as an output says nothing of the others.
+                refusals.append(str(error))
+                continue
+            for trace, array in zip(traces, made or [], strict=False):
+                trace[blob] = array
+        if len(traces[0]) == len(fed[0]) and refusals:
+            raise UnsupportedError(f"{self.title}: no part of the graph runs: {refusals[0]}")
+        return traces
+
+    def run_part(self, part: Part, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
+        if self._sample is None:
+            self._sample = self._graph.trace(self._artifact.golden_cases()[0].inputs)
+        model = onnx_part(self._graph, part, self._sample)
+        if model is None or not part.inputs:
+            return None
+        with tempfile.TemporaryDirectory(prefix="mdeploy-part-") as folder:
+            cases = [(GoldenEntry("zeros", "zeros"), {**self._sample, **inputs[0]})]
+            cut = write_part(self._artifact, part, model, cases, Path(folder) / "part", macs=False)
+            with closing(self._backend.prepare(cut, self._options)) as session:
+                return [session.run([fed[name] for name in part.inputs])[0] for fed in inputs]
+
+    def close(self) -> None:
+        """Sessions live for one part."""

@@ -30,7 +30,7 @@ LAYERS = [
     {"artifact"},
     {"golden", "pictures"},
     {"manifest", "checkpoint", "native"},
-    {"errors", "progress", "schemas"},
+    {"errors", "files", "progress", "schemas"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 C_SOURCES = {".c", ".cc", ".cpp", ".h", ".inc"}

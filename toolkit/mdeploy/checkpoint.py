@@ -22,9 +22,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import os
 import pickle
-import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,9 +34,10 @@ import torch
 from torch import Tensor, nn
 
 from mdeploy.errors import InputError, MdeployError, UnavailableError
+from mdeploy.files import replace_file
 from mdeploy.manifest import InputSpec
 
-__all__ = ["FORMAT", "MODELS_GROUP", "VERSION", "Checkpoint", "build_model", "load", "replace_file", "save"]
+__all__ = ["FORMAT", "MODELS_GROUP", "VERSION", "Checkpoint", "build_model", "load", "save"]
 
 FORMAT = "mdeploy-checkpoint"
 VERSION = 1
@@ -94,29 +93,6 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     buffer = io.BytesIO()
     torch.save(data, buffer)
     replace_file(path, buffer.getbuffer())
-
-
-def replace_file(path: Path, content: bytes | memoryview) -> None:
-    """Write a file beside its place and move it in; raises ``InputError`` where it cannot be written."""
-    temporary: Path | None = None
-    try:
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-        temporary = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        mask = os.umask(0)
-        os.umask(mask)
-        temporary.chmod(0o666 & ~mask)  # mkstemp makes files that only their owner reads
-        temporary.replace(path)
-        temporary = None
-    except OSError as error:
-        raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
-    finally:
-        if temporary is not None:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
 
 
 def load(path: Path) -> Checkpoint:

@@ -12,8 +12,8 @@ from typing import Any
 
 import torch
 
-from mdeploy.checkpoint import replace_file
 from mdeploy.errors import InputError, UsageError
+from mdeploy.files import replace_file
 from mdeploy_training.engine import Engine
 from mdeploy_training.recipe import Recipe
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import concurrent.futures
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable, Sequence
@@ -20,6 +19,7 @@ from mdeploy.devices import Opener, openers
 from mdeploy.devices.base import BenchOptions
 from mdeploy.devices.bench import check_result, run_bench
 from mdeploy.errors import InputError, MdeployError, UsageError
+from mdeploy.files import replace_file
 from mdeploy.package.cross import ANDROID_ABIS, harness
 from mdeploy.report.model import Report
 
@@ -133,14 +133,7 @@ def _keep(outcome: Outcome, artifact: Artifact, folder: Path, suffix: str) -> Ou
     device = re.sub(r"[^A-Za-z0-9._-]+", "-", outcome.device)
     path = folder / f"{artifact.name}-bench-{device}{suffix}.json"
     text = json.dumps(outcome.report.to_json(), indent=1, allow_nan=False) + "\n"
-    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        temporary.replace(path)
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    replace_file(path, text.encode())
     return Outcome(outcome.device, outcome.report, path, outcome.error)
 
 

@@ -14,12 +14,12 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mdeploy.errors import MdeployError, UnavailableError
+from mdeploy.files import whole_file
 from mdeploy.package.apk import BASE_PATH
 from mdeploy.package.apk_zip import ApkWriter, raw_entries
 from mdeploy.package.cross import ANDROID_ABIS, harness
@@ -53,16 +53,10 @@ def build_base(output: Path = BASE_PATH, tell: Tell = lambda _message: None) -> 
     _require_tools(tell)
     harnesses = {abi: harness(abi, tell) for abi in ANDROID_ABIS}
     output.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=output.parent, prefix=f".{output.name}-")
-    try:
-        with os.fdopen(descriptor, "wb") as stream, maven_lock():
-            tell("compiling the app (Maven; downloads what it needs the first time)")
-            _run_maven()
-            _write(ApkWriter(stream), harnesses)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(output)
-    finally:
-        Path(temporary).unlink(missing_ok=True)
+    with whole_file(output) as stream, maven_lock():
+        tell("compiling the app (Maven; downloads what it needs the first time)")
+        _run_maven()
+        _write(ApkWriter(stream), harnesses)
     return output
 
 

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mdeploy.errors import InputError
+from mdeploy.files import whole_file
 
 __all__ = ["Entry", "write_zip"]
 
@@ -38,24 +37,13 @@ def write_zip(path: Path, entries: Sequence[Entry]) -> None:
     target = path.resolve()
     if target.is_dir():
         raise InputError(f"{path}: is a directory, not a place for a zip file")
-    partial: Path | None = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent)
-        partial = Path(name)
-        with os.fdopen(handle, "wb") as file:
-            with zipfile.ZipFile(file, "w") as archive:
-                for entry in sorted(entries, key=lambda entry: entry.name):
-                    _write(archive, entry)
-            file.flush()
-            os.fsync(file.fileno())
-        partial.chmod(0o644)
-        partial.replace(target)
+        with whole_file(target) as file, zipfile.ZipFile(file, "w") as archive:
+            for entry in sorted(entries, key=lambda entry: entry.name):
+                _write(archive, entry)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        if partial is not None:
-            partial.unlink(missing_ok=True)
 
 
 def _write(archive: zipfile.ZipFile, entry: Entry) -> None:

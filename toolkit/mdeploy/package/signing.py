@@ -11,9 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import mmap
-import os
 import struct
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +20,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from mdeploy.errors import InputError
+from mdeploy.files import whole_file
 from mdeploy.package.apk_zip import ApkWriter
 from mdeploy.package.signing_keys import SigningKey
 
@@ -48,11 +47,7 @@ def write_signed_apk(path: Path, key: SigningKey, fill: Callable[[ApkWriter], No
         InputError: an entry cannot be read, or the place cannot be written.
     """
     try:
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    except OSError as error:
-        raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    try:
-        with os.fdopen(descriptor, "w+b") as stream:
+        with whole_file(path) as stream:
             writer = ApkWriter(stream)
             fill(writer)
             stream.flush()
@@ -63,14 +58,8 @@ def write_signed_apk(path: Path, key: SigningKey, fill: Callable[[ApkWriter], No
             with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as entries:
                 block = signing_block(key, [entries, directory, end])
             stream.write(block + directory + writer.end(len(directory), entries_bytes + len(block)))
-        umask = os.umask(0)
-        os.umask(umask)
-        Path(temporary).chmod(0o666 & ~umask)  # mkstemp's 0600 is not what a product should have
-        Path(temporary).replace(path)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}") from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
 
 
 def signing_block(key: SigningKey, sections: Iterable[bytes | mmap.mmap]) -> bytes:

@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import getpass
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from mdeploy.errors import InputError, UnavailableError
+from mdeploy.files import whole_file
 
 __all__ = ["PASSWORD_VARIABLE", "SigningKey", "debug_key", "debug_key_path", "load_keystore"]
 
@@ -173,11 +172,5 @@ def _create_debug_key(path: Path) -> None:
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     ) + certificate.public_bytes(serialization.Encoding.PEM)
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".debug-keystore-")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(pem)
-        with contextlib.suppress(FileExistsError):
-            path.hardlink_to(temporary)  # never over a key that another process has just made
-    finally:
-        Path(temporary).unlink()
+    with whole_file(path, private=True, overwrite=False) as stream:  # never over a key that was just made elsewhere
+        stream.write(pem)

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mdeploy.errors import UnavailableError
+from mdeploy.files import replace_file
 
 __all__ = ["ENVIRONMENT_VARIABLE", "INSTALL_COMMAND", "environment_dir", "find_python", "install", "why_missing"]
 
@@ -88,9 +89,7 @@ def install(report: Callable[[str], None] = lambda _message: None) -> Path:
             )
     # The marker comes last: an environment without it was interrupted and is not used.
     marker = {"torch": _TORCH, "machine": platform.machine()}
-    partial = directory / (_MARKER + ".partial")
-    partial.write_text(json.dumps(marker) + "\n")
-    partial.replace(directory / _MARKER)
+    replace_file(directory / _MARKER, (json.dumps(marker) + "\n").encode())
     return python
 
 

@@ -28,8 +28,11 @@ __all__ = [
     "select_backends",
 ]
 
-BACKENDS: tuple[str, ...] = ("torch", "onnxruntime", "mdeploy", "caffe2")
-"""Every backend, the reference first."""
+BACKENDS: tuple[str, ...] = (
+    *("torch", "onnxruntime", "mdeploy", "caffe2"),
+    *("openvino", "ncnn", "mnn", "litert", "executorch"),
+)
+"""Every backend: the reference first, the optional extras last."""
 
 
 @dataclass(frozen=True)

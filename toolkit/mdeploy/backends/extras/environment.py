@@ -1,0 +1,125 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which Python has an extra's packages: this one, one named by the user, or one that ``doctor --install`` made."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mdeploy.backends.extras.engine import Engine
+from mdeploy.errors import UnavailableError
+
+__all__ = ["Home", "environment_dir", "find_home", "how_to_install", "install", "variable", "why_missing"]
+
+_PROBE = """import importlib.metadata, json, sys
+print(json.dumps({d.metadata["Name"]: d.version for d in map(importlib.metadata.distribution, sys.argv[1:])}))
+"""
+
+
+@dataclass(frozen=True)
+class Home:
+    """An interpreter, and the versions of the packages that were looked for in it."""
+
+    python: Path
+    versions: dict[str, str]
+
+
+def variable(engine: Engine) -> str:
+    """The environment variable that names a Python for an extra."""
+    return f"MDEPLOY_{engine.name.upper()}_PYTHON"
+
+
+def environment_dir(engine: Engine) -> Path:
+    """Where ``install`` puts it, in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "mdeploy" / engine.environment
+
+
+def find_home(engine: Engine, packages: Sequence[str]) -> Home | None:
+    """The Python that has all of ``packages``; nothing is imported to find out.
+
+    The user's variable decides alone where it is set.
+    """
+    override = os.environ.get(variable(engine))
+    if override:
+        return _ask(override, tuple(packages))
+    own = _versions(packages, None)
+    if own is not None:
+        return Home(Path(sys.executable), own)
+    directory = environment_dir(engine)
+    python = directory / "bin" / "python"
+    if not os.access(python, os.X_OK):
+        return None
+    apart = _versions(packages, [str(path) for path in directory.glob("lib/python3*/site-packages")])
+    return None if apart is None else Home(python, apart)
+
+
+def why_missing(engine: Engine, packages: Sequence[str]) -> str:
+    """Why ``find_home`` found none."""
+    override = os.environ.get(variable(engine))
+    if override:
+        return f"{variable(engine)}={override} is no Python that has {' and '.join(packages)}"
+    return f"{' and '.join(packages)} not installed"
+
+
+def how_to_install(engine: Engine, packages: Sequence[str]) -> str:
+    """The command that brings it."""
+    if engine.heavy and tuple(packages) != engine.run:
+        return f"mdeploy doctor --install {engine.name}"
+    return f"pip install {' '.join(packages)}"
+
+
+def install(engine: Engine, report: Callable[[str], None] = lambda _message: None) -> Path:
+    """Put everything that an extra needs into its environment and return the interpreter."""
+    directory = environment_dir(engine)
+    python = directory / "bin" / "python"
+    if sys.platform not in ("linux", "darwin"):
+        raise UnavailableError(f"extras are for Linux and macOS, not for {sys.platform}")
+    if not os.access(python, os.X_OK):
+        report(f"making {directory}")
+        _run([sys.executable, "-m", "venv", str(directory)], "making the environment")
+    report(f"installing {' '.join(engine.packages)}" + (" (several GB with torch)" if engine.heavy else ""))
+    pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    _run([*pip, "numpy", *engine.packages], f"installing {engine.title}")
+    return python
+
+
+def _versions(packages: Sequence[str], path: Sequence[str] | None) -> dict[str, str] | None:
+    found = {}
+    for name in packages:
+        where: list[str] = sys.path if path is None else list(path)
+        first = next(iter(importlib.metadata.Distribution.discover(name=name, path=where)), None)
+        if first is None:
+            return None
+        found[name] = first.version
+    return found
+
+
+@functools.cache
+def _ask(python: str, packages: tuple[str, ...]) -> Home | None:
+    try:
+        done = subprocess.run(
+            [python, "-c", _PROBE, *packages], capture_output=True, text=True, timeout=60, check=False
+        )
+        found = json.loads(done.stdout) if done.returncode == 0 else None
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return None
+    return None if found is None else Home(Path(python), found)
+
+
+def _run(command: list[str], what: str) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError as error:
+        raise UnavailableError(f"{what} failed: {error}") from error
+    if done.returncode:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        raise UnavailableError(f"{what} failed: {said[-1] if said else f'exit code {done.returncode}'}")

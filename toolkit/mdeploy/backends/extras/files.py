@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""An extra's files of a model: those in the artifact, else made once and kept in the user's cache."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mdeploy.backends.extras.engine import Engine, NetSpec, TensorInfo
+from mdeploy.backends.extras.environment import Home, find_home, how_to_install, why_missing
+from mdeploy.backends.extras.process import ExtraProcess
+from mdeploy.errors import InputError, UnavailableError
+
+if TYPE_CHECKING:
+    from mdeploy.artifact import Artifact
+    from mdeploy.manifest import Manifest
+
+__all__ = ["artifact_files", "find_files", "make_files", "maker", "net_spec"]
+
+_KEPT = 64  # models in the cache; the ones made longest ago go first
+
+
+def net_spec(manifest: Manifest) -> NetSpec:
+    """What the engines need to know of the net."""
+    return NetSpec(
+        tuple(TensorInfo(spec.name, tuple(spec.shape), spec.dtype) for spec in manifest.inputs),
+        tuple(TensorInfo(spec.name, tuple(spec.shape), spec.dtype) for spec in manifest.outputs),
+    )
+
+
+def maker(engine: Engine) -> Home:
+    """The Python that can make an extra's files. Raises ``UnavailableError`` with the remedy."""
+    home = find_home(engine, engine.make)
+    if home is None:
+        reason = why_missing(engine, engine.make)
+        raise UnavailableError(
+            f"{engine.title} files cannot be made: {reason}; get it with: {how_to_install(engine, engine.make)}"
+        )
+    return home
+
+
+def artifact_files(engine: Engine, manifest: Manifest) -> dict[str, int]:
+    """The extra's files that an artifact lists, with their sizes; empty where it has none."""
+    return {name: entry.bytes for name, entry in manifest.files.items() if name.startswith(f"{engine.name}/")}
+
+
+def find_files(engine: Engine, artifact: Artifact) -> Path:
+    """The folder with the extra's files for this model, made if need be.
+
+    Raises ``UnavailableError`` when they would have to be made and cannot.
+    """
+    if artifact_files(engine, artifact.manifest):
+        return artifact.path / engine.name
+    model = artifact.model_onnx
+    if model is None:
+        raise UnavailableError(f"{artifact.path}: has no model.onnx to make it from (it was made from Caffe2 nets)")
+    home = maker(engine)
+    key = "|".join(
+        (artifact.manifest.files[model.name].sha256, *(f"{k} {v}" for k, v in sorted(home.versions.items())))
+    )
+    cache = _cache()
+    place = cache / f"{engine.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    if not place.is_dir():
+        temporary = cache / f".partial-{secrets.token_hex(8)}"
+        try:
+            make_files(engine, home, model, temporary, net_spec(artifact.manifest))
+            with contextlib.suppress(OSError):  # another process was faster: its files are as good
+                temporary.rename(place)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _prune(cache)
+    return place
+
+
+def make_files(engine: Engine, home: Home, model: Path, folder: Path, spec: NetSpec) -> dict[str, str]:
+    """Make the extra's files in a new folder and return the versions of what made them."""
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+    with ExtraProcess(engine, home) as process:
+        process.make(model.resolve(), folder.resolve(), spec)
+    if not any(path.is_file() for path in folder.rglob("*")):
+        raise InputError(f"{engine.title}: its converter wrote nothing")
+    return home.versions
+
+
+def _cache() -> Path:
+    base = os.environ.get("XDG_CACHE_HOME")
+    folder = (Path(base) if base else Path.home() / ".cache") / "mdeploy" / "extras"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
+    return folder
+
+
+def _prune(cache: Path) -> None:
+    made = sorted((path for path in cache.iterdir() if not path.name.startswith(".")), key=lambda p: p.stat().st_mtime)
+    for path in made[:-_KEPT]:
+        shutil.rmtree(path, ignore_errors=True)

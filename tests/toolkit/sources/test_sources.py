@@ -14,9 +14,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import helper
 from torch import nn
 
 from mdeploy.errors import InputError, MdeployError, UsageError
+from mdeploy.onnx.session import PlainSession
 from mdeploy.sources import SourceOptions, open_source
 
 FACTORY = """
@@ -132,6 +134,42 @@ def test_factory_arguments(tmp_path: Path, factory: str) -> None:
         open_source(tmp_path / "w.pt", SourceOptions(factory, {"width": 5}, SHAPE))
     with pytest.raises(InputError, match=r"the factory failed: RuntimeError: as asked$"):
         open_source(tmp_path / "w.pt", SourceOptions(factory, {"fail": True}, SHAPE))
+
+
+@pytest.mark.parametrize("kind", ["state_dict", "torchscript", "exported_program"])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float64, torch.bfloat16])
+def test_other_precisions_become_float32_and_are_said(
+    tmp_path: Path, factory: str, kind: str, dtype: torch.dtype
+) -> None:
+    module, x, path = net().to(dtype), torch.randn(1, 3, 8, 8), tmp_path / "model.pt2"
+    if kind == "state_dict":
+        torch.save(module.state_dict(), path)
+    elif kind == "torchscript":
+        torch.jit.trace(module, x.to(dtype)).save(str(path))
+    else:
+        torch.export.save(torch.export.export(module, (x.to(dtype),)), path)
+    model = factory if kind == "state_dict" else None
+    loaded = open_source(path, SourceOptions(model, {}, SHAPE))
+    assert loaded.messages == (f"model.pt2: {str(dtype).removeprefix('torch.')} weights were cast to float32",)
+    assert loaded.inputs[0].dtype == "float32"
+    assert isinstance(loaded.module, nn.Module)
+    assert torch.equal(loaded.module(x), net().to(dtype).float()(x))
+
+
+def test_bfloat16_in_onnx_is_read_as_float32(tmp_path: Path) -> None:
+    save("onnx", tmp_path / "m.onnx")
+    model = onnx.load(tmp_path / "m.onnx")
+    for tensor in model.graph.initializer:
+        half = onnx.numpy_helper.to_array(tensor).astype(helper.tensor_dtype_to_np_dtype(onnx.TensorProto.BFLOAT16))
+        tensor.CopyFrom(onnx.numpy_helper.from_array(half, tensor.name))
+    for value in (*model.graph.input, *model.graph.output):
+        value.type.tensor_type.elem_type = onnx.TensorProto.BFLOAT16
+    del model.graph.value_info[:]
+    onnx.save(model, tmp_path / "b.onnx")
+    loaded = open_source(tmp_path / "b.onnx", SourceOptions())
+    assert loaded.messages == ("b.onnx: bfloat16 was read as float32, which holds all of its values",)
+    assert loaded.graph is not None
+    assert PlainSession(loaded.graph).run([np.ones((1, 3, 8, 8), np.float32)])[0].dtype == np.float32
 
 
 class Runs:

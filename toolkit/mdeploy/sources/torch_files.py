@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,8 @@ def load_state_dict(path: Path, data: Any, options: SourceOptions) -> LoadedSour
         path=path,
         source=Source("state_dict", path.name, file_sha256(path), options.model, dict(options.arguments)),
         inputs=inputs,
-        module=module.eval(),
+        module=module.float().eval(),
+        messages=_cast_messages(path, weights.values()),
     )
 
 
@@ -52,8 +53,13 @@ def load_torchscript(path: Path, options: SourceOptions) -> LoadedSource:
             module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # damaged archives raise from C++
         raise InputError(f"{path}: cannot load the TorchScript archive: {_line(error)}") from error
+    messages = _cast_messages(path, module.state_dict().values())
     return LoadedSource(
-        path=path, source=Source("torchscript", path.name, file_sha256(path)), inputs=inputs, module=module
+        path=path,
+        source=Source("torchscript", path.name, file_sha256(path)),
+        inputs=inputs,
+        module=module.float() if messages else module,
+        messages=messages,
     )
 
 
@@ -65,12 +71,21 @@ def load_exported_program(path: Path, options: SourceOptions) -> LoadedSource:
             program = torch.export.load(path)
     except Exception as error:  # damaged archives raise from zip, JSON and C++
         raise InputError(f"{path}: cannot load the exported program: {_line(error)}") from error
+    messages = _cast_messages(path, program.state_dict.values())
     return LoadedSource(
         path=path,
         source=Source("exported_program", path.name, file_sha256(path)),
         inputs=_program_inputs(path, program, options),
-        module=program,
+        module=program.module(check_guards=False).float() if messages else program,
+        messages=messages,
     )
+
+
+def _cast_messages(path: Path, weights: Iterable[torch.Tensor]) -> tuple[str, ...]:
+    """What to say where weights are not float32, as which they are used. Empty where all are."""
+    found = {str(t.dtype).removeprefix("torch.") for t in weights if t.dtype.is_floating_point}
+    names = ", ".join(sorted(found - {"float32"}))
+    return (f"{path.name}: {names} weights were cast to float32",) if names else ()
 
 
 def _find_weights(path: Path, data: Any) -> Mapping[str, torch.Tensor]:
@@ -120,7 +135,8 @@ def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: 
             raise InputError(f"{path}: --input-shape {list(shape)} does not fit input {name} of {declared}")
         if None in declared[1:] and str(name) not in shapes:
             raise UsageError(f"{path}: input {name} has open dimensions {declared}; give --input-shape")
-        specs.append(picture_spec(str(name), shape, str(tensor.dtype).removeprefix("torch.")))
+        dtype = torch.float32 if tensor.dtype.is_floating_point else tensor.dtype
+        specs.append(picture_spec(str(name), shape, str(dtype).removeprefix("torch.")))
     return tuple(specs)
 
 

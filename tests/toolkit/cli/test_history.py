@@ -84,12 +84,17 @@ class TestDiff:
         assert "no difference" in capsys.readouterr().out
         assert run(["diff", str(number), str(slow)]) == 1
         out = capsys.readouterr().out
-        assert out.startswith("slower: ")
-        assert "+10.0%" in out
+        assert out.startswith("slower: +10.0%, 99 % interval ")
         assert "different instruction sets: neon and avx2" in out
         assert run(["diff", str(number), str(slow), "--max-regression", "20%"]) == 0
         assert run(["diff", str(slow), str(number), "--json"]) == 0
         assert '"verdict": "faster"' in capsys.readouterr().out
+        several = ",".join([str(number)] * 3)
+        assert run(["diff", several, f"{slow}, {slow},{slow}"]) == 1
+        assert "300 samples of 3 runs" in capsys.readouterr().out
+        with_comma = tmp_path / "a,b.json"
+        with_comma.write_text(slow.read_text())
+        assert run(["diff", str(with_comma), str(slow)]) == 0
 
     def test_errors(self, database: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         (tmp_path / "x.json").write_text("{}")
@@ -100,6 +105,7 @@ class TestDiff:
             ([str(tmp_path / "none.json"), "1"], 3),
             ([str(number), str(number)], 3),
             (["1", "2", "--max-regression", "many"], 2),
+            (["1,", "2"], 2),
             (["1"], 2),
         ):
             assert run(["diff", *arguments]) == code

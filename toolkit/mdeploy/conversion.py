@@ -17,6 +17,7 @@ import torch
 
 from mdeploy import __version__
 from mdeploy.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
+from mdeploy.backends.extras.files import make_contents, net_spec, select_makers
 from mdeploy.caffe2.check import check_nets, parse_net
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
@@ -52,6 +53,8 @@ class ConvertOptions:
     exporter: str = "auto"
     skip_passes: tuple[str, ...] = ()
     packed: bool = True
+    also: tuple[str, ...] = ()
+    """Extras whose files go into the artifact too, such as litert."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,12 @@ def convert(
     """Convert a model file and write the artifact.
 
     Raises ``InputError`` for files that are missing, damaged or refused, ``UnsupportedError`` with every node that
-    cannot be converted, and ``CheckFailed`` when the exporter or a pass changed the numbers.
+    cannot be converted, ``UnavailableError`` when what makes a file of ``also`` is not installed, and ``CheckFailed``
+    when the exporter or a pass changed the numbers.
     """
     options = options or ConvertOptions()
     check_pass_names(options.skip_passes)
+    makers = select_makers(options.also)
     with ArtifactWriter(options.output) as writer:
         progress(f"reading {path.name}")
         loaded = _with_preprocessing(open_source(path, options.source), options)
@@ -132,7 +137,8 @@ def convert(
             passes=passed.records,
         )
         _rename(final, net.inputs, net.outputs)
-        writer.add_file(MODEL_ONNX, ir.to_proto(final).SerializeToString(deterministic=True))
+        model_onnx = ir.to_proto(final).SerializeToString(deterministic=True)
+        writer.add_file(MODEL_ONNX, model_onnx)
         pair = net.build(options.packed)
         del final, net
         _check_nets(pair.init, pair.predict)
@@ -140,7 +146,15 @@ def convert(
         writer.add_file(PREDICT_NET, pair.predict)
         for case, outputs in zip(cases, references, strict=True):
             writer.add_golden(case.entry, case.inputs, outputs)
-        artifact = writer.finish(replace(manifest, operators=pair.operators, parameters=pair.parameters))
+        operators, parameters = pair.operators, pair.parameters
+        del pair
+        tools = dict(manifest.tools)
+        for engine, home in makers:
+            progress(f"making the {engine.title} files")
+            for file, content in make_contents(engine, home, model_onnx, net_spec(manifest)).items():
+                writer.add_file(file, content)
+            tools[engine.make[0]] = home.versions[engine.make[0]]
+        artifact = writer.finish(replace(manifest, operators=operators, parameters=parameters, tools=tools))
     return Conversion(artifact, tuple(messages))
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mdeploy.cli.options import PATH, json_option
+from mdeploy.cli.options import PATH, comma_list, json_option
 from mdeploy.cli.output import print_json, stdout_console
 from mdeploy.errors import UsageError
 from mdeploy.progress import status
@@ -75,6 +75,7 @@ Examples:
   mdeploy convert ckpt.pt
   mdeploy convert model.onnx --input-shape 1,3,224,224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
   mdeploy convert weights.pth --model torchvision.models:resnet50 --input-shape 1,3,224,224
+  mdeploy convert ckpt.pt --also openvino,ncnn
   mdeploy convert weights.pth --model net.py:make --model-arg width=64 --input-shape 1,3,32,32
   mdeploy convert old/init_net.pb old/predict_net.pb --input-shape data=1,3,227,227
 """,
@@ -110,6 +111,13 @@ Examples:
 )
 @click.option("--skip-pass", "skip_passes", metavar="NAME", multiple=True, help="Leave a graph pass out.")
 @click.option("--unpacked", is_flag=True, help="Write weights in Caffe2's own form of 5 bytes each instead of 4.")
+@click.option(
+    "--also",
+    metavar="A,B",
+    callback=comma_list,
+    help="Also write the files of other runtimes: litert, executorch, openvino, ncnn, mnn, and coreml, which can be "
+    "made here but run on Apple's systems only.",
+)
 @json_option
 def command(sources: tuple[Path, ...], **flags: Any) -> None:
     """Turn SOURCE into an artifact: ONNX, a Caffe2 net pair, and golden vectors.
@@ -139,10 +147,13 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
         exporter=flags["exporter"],
         skip_passes=flags["skip_passes"],
         packed=not flags["unpacked"],
+        also=flags["also"] or (),
     )
     try:
         with status(f"converting {sources[-1].name}") as update:
             nets = find_net_files(sources)
+            if nets is not None and options.also:
+                raise UsageError("--also needs an ONNX graph, which a Caffe2 net pair does not have")
             result = convert(sources[0], options, update) if nets is None else import_nets(nets, options, update)
     except UnsupportedModelError as error:
         _print_findings(error, flags["as_json"])
@@ -183,7 +194,9 @@ def _print(result: Conversion) -> None:
     table.add_row("operators", ", ".join(f"{count} {name}" for name, count in sorted(manifest.operators.items())))
     table.add_row("passes", ", ".join(record.name for record in manifest.passes if record.applied) or "none applied")
     table.add_row("golden cases", ", ".join(entry.case for entry in manifest.golden))
-    for name in ("model.onnx", "init_net.pb", "predict_net.pb"):
+    nets = ("model.onnx", "init_net.pb", "predict_net.pb")
+    others = sorted(name for name in manifest.files if name not in nets and not name.startswith("golden/"))
+    for name in (*nets, *others):
         if name in manifest.files:
             table.add_row(name, f"{manifest.files[name].bytes:,} bytes")
     stdout_console().print(table)

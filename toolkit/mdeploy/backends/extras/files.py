@@ -9,19 +9,21 @@ import hashlib
 import os
 import secrets
 import shutil
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdeploy.backends.extras.engine import Engine, NetSpec, TensorInfo
+from mdeploy.backends.extras.engine import EXTRAS, Engine, NetSpec, TensorInfo, engine_of
 from mdeploy.backends.extras.environment import Home, find_home, how_to_install, why_missing
 from mdeploy.backends.extras.process import ExtraProcess
-from mdeploy.errors import InputError, UnavailableError
+from mdeploy.errors import InputError, UnavailableError, UsageError
 
 if TYPE_CHECKING:
     from mdeploy.artifact import Artifact
     from mdeploy.manifest import Manifest
 
-__all__ = ["artifact_files", "find_files", "make_files", "maker", "net_spec"]
+__all__ = ["artifact_files", "find_files", "make_contents", "make_files", "maker", "net_spec", "select_makers"]
 
 _KEPT = 64  # models in the cache; the ones made longest ago go first
 
@@ -89,6 +91,33 @@ def make_files(engine: Engine, home: Home, model: Path, folder: Path, spec: NetS
     if not any(path.is_file() for path in folder.rglob("*")):
         raise InputError(f"{engine.title}: its converter wrote nothing")
     return home.versions
+
+
+def select_makers(names: Sequence[str]) -> list[tuple[Engine, Home]]:
+    """The extras asked for with what makes their files; an error says how to get every one that is missing."""
+    unknown = [name for name in names if name not in EXTRAS]
+    if unknown:
+        raise UsageError(f"no extra {', '.join(unknown)}; there are {', '.join(EXTRAS)}")
+    found, missing = [], []
+    for name in dict.fromkeys(names):
+        engine = engine_of(name)
+        try:
+            found.append((engine, maker(engine)))
+        except UnavailableError as error:
+            missing.append(str(error))
+    if missing:
+        raise UnavailableError("; ".join(missing))
+    return found
+
+
+def make_contents(engine: Engine, home: Home, model: bytes, spec: NetSpec) -> dict[str, bytes]:
+    """Make the extra's files of model.onnx and return them by their path in an artifact."""
+    with tempfile.TemporaryDirectory() as place:
+        source, folder = Path(place) / "model.onnx", Path(place) / engine.name
+        source.write_bytes(model)
+        make_files(engine, home, source, folder, spec)
+        made = sorted(path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(place).as_posix(): path.read_bytes() for path in made}
 
 
 def _cache() -> Path:

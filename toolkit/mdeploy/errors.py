@@ -11,12 +11,14 @@
      ├─ UnsupportedError   4   the model needs something we cannot express, every such node named
      └─ UnavailableError   5   a tool, runtime or device is missing; the message says how to get it
 
-Anything else that escapes is an internal error (70); an interrupt is 130. The C ABI uses the same numbers.
+Anything else that escapes is an internal error (70); an interrupt is 130; a pipe that closes behind us, as in
+``mdeploy ... | head``, is 141, as the shell says it of any program. The C ABI uses the same numbers.
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "EXIT_BROKEN_PIPE",
     "EXIT_INTERNAL",
     "EXIT_INTERRUPTED",
     "CheckFailed",
@@ -30,6 +32,7 @@ __all__ = [
 
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
+EXIT_BROKEN_PIPE = 141
 
 
 class MdeployError(Exception):

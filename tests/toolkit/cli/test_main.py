@@ -15,7 +15,9 @@ import click
 import pytest
 
 from mdeploy import errors
+from mdeploy.artifact import Artifact
 from mdeploy.cli.main import VERBS, run
+from mdeploy.errors import EXIT_BROKEN_PIPE
 
 
 def failing(error: BaseException) -> click.Command:
@@ -177,6 +179,18 @@ def test_a_closed_pipe_is_quiet() -> None:
     assert writer.stderr.read() == b""
     writer.stderr.close()
     assert writer.wait() == 128 + signal.SIGPIPE
+
+
+def test_a_pipe_closed_before_a_table_is_quiet(tiny_artifact: Artifact) -> None:
+    # rich has its own idea of a closed pipe: exit code 1, which is "a check failed" here.
+    command = [sys.executable, "-m", "mdeploy", "inspect", str(tiny_artifact.path)]
+    writer = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert writer.stdout is not None
+    assert writer.stderr is not None
+    writer.stdout.close()
+    assert writer.stderr.read() == b""
+    writer.stderr.close()
+    assert writer.wait() == EXIT_BROKEN_PIPE == 128 + signal.SIGPIPE
 
 
 def test_module_can_be_run() -> None:

@@ -8,6 +8,7 @@ imported when their verb is used, so ``mdeploy --help`` imports neither torch no
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
 import signal
@@ -20,7 +21,7 @@ from typing import NoReturn
 import click
 
 from mdeploy import __version__
-from mdeploy.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, InputError, MdeployError, UsageError
+from mdeploy.errors import EXIT_BROKEN_PIPE, EXIT_INTERNAL, EXIT_INTERRUPTED, InputError, MdeployError, UsageError
 
 __all__ = ["VERBS", "debug_option", "main", "root", "run"]
 
@@ -43,7 +44,6 @@ VERBS: dict[str, str] = {
 """Name and one-line help, in the order of the work."""
 
 _NO_ARGUMENTS = getattr(click.exceptions, "NoArgsIsHelpError", ())  # since click 8.2; before, click prints the help
-_EXIT_BROKEN_PIPE = 128 + signal.SIGPIPE  # what a shell reports for a program that a closed pipe ended
 
 
 class _LazyGroup(click.Group):
@@ -89,7 +89,8 @@ def debug_option() -> click.Option:
     params=[debug_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
     epilog="Exit codes: 0 done; 1 a check failed; 2 usage; 3 input missing, corrupt or refused; 4 something in the "
-    "model is unsupported; 5 a tool, runtime or device is missing; 70 internal error; 130 interrupted.",
+    "model is unsupported; 5 a tool, runtime or device is missing; 70 internal error; 130 interrupted; "
+    "141 the reader of the output has gone.",
 )
 @click.version_option(__version__, "-V", "--version", prog_name="mdeploy")
 def root() -> None:
@@ -147,7 +148,7 @@ def _report(error: BaseException, program: str) -> int:
         # The reader of our output has gone (`mdeploy inspect x | head`): end quietly, and do not let the
         # interpreter complain when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _EXIT_BROKEN_PIPE
+        return EXIT_BROKEN_PIPE
     if isinstance(error, OSError) and error.filename is not None:
         return _fail(f"{error.filename}: {error.strerror or error}", InputError.exit_code, program)
     if isinstance(error, MemoryError):
@@ -176,7 +177,8 @@ def _is_failed_path_check(error: click.ClickException) -> bool:
 
 
 def _fail(message: str, code: int, program: str) -> int:
-    click.echo(f"{program}: {' '.join(message.split())}", err=True)
+    with contextlib.suppress(BrokenPipeError):  # nobody reads it: the exit code still tells
+        click.echo(f"{program}: {' '.join(message.split())}", err=True)
     return code
 
 

@@ -65,8 +65,9 @@ def command(
     """
     from mdeploy.artifact import Artifact
     from mdeploy.backends import PrepareOptions
-    from mdeploy.cli.output import print_json, stdout_console, write_whole
+    from mdeploy.cli.output import print_json, stdout_console
     from mdeploy.errors import UsageError
+    from mdeploy.files import replace_file
     from mdeploy.parity.heatmap import draw_layers, draw_outputs
     from mdeploy.parity.inspection import inspect_layers
     from mdeploy.parity.run import run_parity
@@ -90,7 +91,7 @@ def command(
             report = run_parity(opened, rule, backends, prepare, tell)
         if heatmap is not None:
             tell(f"drawing {heatmap}")
-            write_whole(heatmap, draw_layers(inspection.layers) if inside else draw_outputs(report))
+            replace_file(heatmap, draw_layers(inspection.layers) if inside else draw_outputs(report))
     if inside:
         document, first = inspection.layers.to_json(), [b.first_beyond for b in inspection.layers.backends]
         found = next((f"first past it: {layer.blob}" for layer in first if layer), "every tensor within")

@@ -32,12 +32,12 @@ def command(sources: tuple[str, ...], output: Path, last: int, artifact: str | N
     mdeploy report
     mdeploy report 12 13 training.jsonl -o comparison.html
     """
-    from mdeploy.cli.output import write_whole
+    from mdeploy.files import replace_file
     from mdeploy.history.store import History
     from mdeploy.progress import status
     from mdeploy.report.page import gather, render_page
 
     with status("report"):
         text = render_page(gather(sources, History(db), last, artifact))
-        write_whole(output, text.encode())
+        replace_file(output, text.encode())
     click.echo(f"{output}  {len(text.encode()):,} bytes")

@@ -16,6 +16,8 @@ from typing import Any
 
 from mdeploy import __version__
 from mdeploy.backends import BACKENDS, get_backend
+from mdeploy.backends.extras.engine import EXTRAS, engine_of
+from mdeploy.backends.extras.environment import find_home, how_to_install, why_missing
 
 __all__ = ["Finding", "Health", "examine"]
 
@@ -95,7 +97,7 @@ _TOOLS = (
 
 def examine() -> Health:
     """Look at this machine. Starts a few programs to ask their versions; changes nothing."""
-    findings = (*_backends(), *_packages(), _ziglang(), *_tools())
+    findings = (*_backends(), *_makers(), *_packages(), _ziglang(), *_tools())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     return Health(__version__, platform.python_version(), system, cores, findings)
@@ -107,8 +109,29 @@ def _backends() -> Iterator[Finding]:
         found = backend.availability()
         required = name in ("torch", "onnxruntime", "mdeploy")
         yield Finding(
-            "backend", name, found.available, found.version, "parity, predict", found.reason, found.install, required
+            "backend",
+            name,
+            found.available,
+            found.version,
+            "parity, predict, evaluate",
+            found.reason,
+            found.install,
+            required,
         )
+
+
+def _makers() -> Iterator[Finding]:
+    """What makes other runtimes' files, where that is not the runtime itself."""
+    for name in EXTRAS:
+        engine = engine_of(name)
+        if engine.make == engine.run:
+            continue
+        home = find_home(engine, engine.make)
+        version = "" if home is None else home.versions[engine.make[0]]
+        needed_for = f"convert --also {name}" + (f", parity --backends {name}" if engine.run else "")
+        remedy = how_to_install(engine, engine.make)
+        detail = "" if home is not None else why_missing(engine, engine.make)
+        yield Finding("maker", engine.make[0], home is not None, version, needed_for, detail, remedy)
 
 
 def _packages() -> Iterator[Finding]:

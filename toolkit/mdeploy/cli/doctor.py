@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mdeploy.backends.extras.engine import EXTRAS
 from mdeploy.cli import options
 
 if TYPE_CHECKING:
@@ -18,8 +19,15 @@ __all__ = ["command"]
 
 @click.command("doctor", short_help="Check what is installed here and say how to get the rest.")
 @click.option("--install-caffe2", is_flag=True, help="Set up real Caffe2 (Python 3.9, 880 MB) for parity, then check.")
+@click.option(
+    "--install",
+    "extra",
+    type=click.Choice(EXTRAS),
+    help="Set up another runtime in an environment of its own, then check. Light ones can be had by pip as well: "
+    "pip install 'mdeploy[openvino,ncnn,mnn]'.",
+)
 @options.json_option
-def command(install_caffe2: bool, as_json: bool) -> int:
+def command(install_caffe2: bool, extra: str | None, as_json: bool) -> int:
     """Show versions, runtimes and tools, and how to get what is missing.
 
     Exit code 5 when something is missing that the main job cannot do without.
@@ -27,6 +35,7 @@ def command(install_caffe2: bool, as_json: bool) -> int:
     \b
     mdeploy doctor
     mdeploy doctor --install-caffe2
+    mdeploy doctor --install litert
     """
     from mdeploy.cli.output import print_json
     from mdeploy.doctor import examine
@@ -39,6 +48,13 @@ def command(install_caffe2: bool, as_json: bool) -> int:
         with status("real Caffe2") as tell:
             python = install(tell)
         click.echo(f"real Caffe2: {python}", err=as_json)
+    if extra:
+        from mdeploy.backends.extras import environment
+        from mdeploy.backends.extras.engine import engine_of
+
+        with status(extra) as tell:
+            python = environment.install(engine_of(extra), tell)
+        click.echo(f"{extra}: {python}", err=as_json)
     health = examine()
     if as_json:
         print_json(health.to_json())

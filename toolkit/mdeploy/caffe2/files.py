@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -71,10 +72,21 @@ def _binary(data: bytes) -> Any:
     """The net, or None. A text that begins with a newline can pass for a binary net whose operators have no type."""
     try:
         net = NetDef.FromString(data)
-        typed = all(op.type for op in net.op)
-    except (DecodeError, UnicodeDecodeError):
+    except DecodeError:
         return None
-    return net if net.op and typed else None
+    sound = all(op.type for op in net.op) and all(isinstance(name, str) for name in _names(net))
+    return net if net.op and sound else None
+
+
+def _names(net: Any) -> Iterator[Any]:
+    """Every name in a net. Those that are not UTF-8 come as bytes (upb), or not at all (UnicodeDecodeError)."""
+    try:
+        yield from (net.name, *net.external_input, *net.external_output)
+        for op in net.op:
+            yield from (op.type, op.name, op.engine, *op.input, *op.output)
+            yield from (arg.name for arg in op.arg)
+    except UnicodeDecodeError:
+        yield None
 
 
 def _text(path: Path, data: bytes) -> Any:

@@ -87,7 +87,7 @@ def raw_entries(path: Path) -> Iterator[RawEntry]:
                 if header[0] != b"PK\x03\x04" or len(data) != info.compress_size:
                     raise InputError(f"{path}: entry '{info.filename}' is damaged")
                 yield RawEntry(info.filename, info.compress_type, info.CRC, info.file_size, data)
-    except (zipfile.BadZipFile, struct.error) as error:
+    except (zipfile.BadZipFile, struct.error, OSError, ValueError, NotImplementedError) as error:
         raise InputError(f"{path}: not a readable zip file ({error})") from error
 
 

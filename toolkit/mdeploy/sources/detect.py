@@ -48,7 +48,7 @@ def _open_archive(path: Path, options: SourceOptions) -> LoadedSource:
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise InputError(f"{path}: truncated or damaged archive: {error}") from error
     inner = [name.partition("/")[2] for name in names]
     if any(name.startswith("code/") for name in inner) or "constants.pkl" in inner:

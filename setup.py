@@ -7,11 +7,13 @@ The metadata is in pyproject.toml. The runtime is loaded by ctypes, so one wheel
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 from setuptools import Distribution, Extension, setup
 from setuptools.command.bdist_wheel import bdist_wheel
@@ -25,12 +27,25 @@ HARNESS = "mdeploy-harness"
 BUNDLED = {"demo": [ROOT / "examples" / "resnest_small_cifar10.pt", ROOT / "examples" / "demo_picture.png"]}
 
 
+def _load(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+SOURCES = _load(ROOT / "toolkit" / "mdeploy" / "native" / "sources.py")
+
+
 class BuildNative(build_ext):
     """Runs CMake and puts the shared library and the harness into ``mdeploy/_native``."""
 
     def build_extension(self, ext: Extension) -> None:  # noqa: ARG002
         if sys.platform not in ("linux", "darwin"):
             raise SystemExit("mdeploy builds on Linux and macOS; on Windows use WSL")
+        self.digest = SOURCES.digest(RUNTIME)  # before the build: what changes meanwhile may not be in it
         build = ROOT / "build" / "native"  # kept, so that the next build compiles what changed
         build.mkdir(parents=True, exist_ok=True)
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
@@ -52,6 +67,8 @@ class BuildNative(build_ext):
         for name in (LIBRARY, HARNESS):
             built = Path(self.build_lib) / "mdeploy" / "_native" / name
             _replace(built, ROOT / "toolkit" / "mdeploy" / "_native" / name)
+        record = ROOT / "toolkit" / "mdeploy" / "_native" / SOURCES.RECORD
+        record.write_text(f"{self.digest}\n", encoding="utf-8")
 
 
 class BuildPython(build_py):

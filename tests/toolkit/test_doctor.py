@@ -13,6 +13,7 @@ import pytest
 
 from mdeploy.cli.main import run
 from mdeploy.doctor import examine
+from mdeploy.native.sources import RECORD, digest, is_current
 
 
 def test_findings_are_true() -> None:
@@ -20,7 +21,9 @@ def test_findings_are_true() -> None:
     assert findings["backend", "torch"].version == importlib.metadata.version("torch")
     assert findings["package", "numpy"].version == importlib.metadata.version("numpy")
     assert findings["tool", "cmake"].found == (shutil.which("cmake") is not None)
-    assert all(finding.version for finding in findings.values() if finding.found and finding.kind != "tool")
+    assert all(
+        finding.version for finding in findings.values() if finding.found and finding.kind not in ("tool", "build")
+    )
 
 
 def test_what_is_missing_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,6 +46,28 @@ def test_a_missing_runtime_is_5(
     assert report["ok"] is False
     assert run(["doctor"]) == 5
     assert "missing" in capsys.readouterr().out
+
+
+def test_a_build_of_other_sources(tmp_path: Path) -> None:
+    runtime, native = tmp_path / "runtime", tmp_path / "_native"
+    native.mkdir()
+    assert is_current(native, runtime) is None  # no checkout: nothing to be older than
+    for name in ("CMakeLists.txt", "src/ops/a.cc", "harness/src/b.h", "src/notes.md"):
+        (runtime / name).parent.mkdir(parents=True, exist_ok=True)
+        (runtime / name).write_text(name)
+    assert is_current(native, runtime) is False
+    (native / RECORD).write_text(digest(runtime) + "\n")
+    assert is_current(native, runtime) is True
+    (runtime / "src" / "notes.md").write_text("not compiled")
+    assert is_current(native, runtime) is True
+    (runtime / "src" / "ops" / "a.cc").write_text("changed")
+    assert is_current(native, runtime) is False
+
+
+def test_the_remedy_for_an_old_build(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mdeploy.doctor.is_current", lambda _native, _runtime: False)
+    (found,) = [finding for finding in examine().findings if finding.kind == "build"]
+    assert (found.found, found.install, found.required) == (False, "make native", False)
 
 
 def _not_built() -> None:

@@ -12,12 +12,14 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from mdeploy import __version__
 from mdeploy.backends import BACKENDS, get_backend
 from mdeploy.backends.extras.engine import EXTRAS, engine_of
 from mdeploy.backends.extras.environment import find_home, how_to_install, why_missing
+from mdeploy.native.sources import is_current
 
 __all__ = ["Finding", "Health", "examine"]
 
@@ -97,7 +99,7 @@ _TOOLS = (
 
 def examine() -> Health:
     """Look at this machine. Starts a few programs to ask their versions; changes nothing."""
-    findings = (*_backends(), *_makers(), *_packages(), _ziglang(), *_tools())
+    findings = (*_backends(), *_native_build(), *_makers(), *_packages(), _ziglang(), *_tools())
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     system = f"{platform.system()} {platform.release()} {platform.machine()}"
     return Health(__version__, platform.python_version(), system, cores, findings)
@@ -118,6 +120,17 @@ def _backends() -> Iterator[Finding]:
             found.install,
             required,
         )
+
+
+def _native_build() -> Iterator[Finding]:
+    """In a checkout: whether the native parts are those of the sources beside them."""
+    package = Path(__file__).resolve().parent
+    current = is_current(package / "_native", package.parent.parent / "runtime")
+    if current is None:
+        return
+    detail = "" if current else "the library and harness were built from other sources than those in runtime/"
+    needed_for = "measuring what the sources say"
+    yield Finding("build", "native parts", current, "", needed_for, detail, "make native")
 
 
 def _makers() -> Iterator[Finding]:

@@ -78,7 +78,7 @@ class FakeCompiler:
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def _build(self, target: cross.Target, sources: Path, built: Path) -> None:
+    def _build(self, target: cross.Target, sources: Path, built: Path, _report: cross.Report) -> None:
         assert sources == self.sources
         self.builds.append(target.abi)
         self.entered.set()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import hashlib
 import importlib.metadata
 import os
 import platform
@@ -18,11 +17,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
+from mdeploy.native.sources import digest, source_files
 from mdeploy.package.elf import PAGE_BYTES, read_elf
 
 __all__ = ["ANDROID_ABIS", "HARNESS", "Target", "harness", "host_abi", "runtime_sources"]
@@ -34,7 +35,8 @@ Report = Callable[[str], None]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _BUILD_SECONDS = 1800.0
-_SOURCE_SUFFIXES = {".cc", ".h", ".inc"}
+_RECIPE = "objects, then linked by name"  # a new recipe may give other bytes for the same sources
+_STEPS = 10  # of a build, as its progress is told
 
 
 @dataclass(frozen=True)
@@ -131,12 +133,6 @@ def _carried(abi: str, target: Target) -> Path | None:
     return next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)
 
 
-def _source_files(sources: Path) -> list[Path]:
-    folders = ("include", "src", "harness/include", "harness/src")
-    files = (path for folder in folders for path in (sources / folder).rglob("*"))
-    return sorted(path for path in files if path.suffix in _SOURCE_SUFFIXES)
-
-
 def _cache_folder() -> Path:
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "mdeploy" / "harness"
@@ -159,12 +155,7 @@ def _flags(target: Target) -> tuple[str, ...]:
 
 def _key(target: Target, sources: Path) -> str:
     """SHA-256 of all that the executable depends on."""
-    digest = hashlib.sha256(repr((target, _flags(target), _zig_version())).encode())
-    for path in _source_files(sources):
-        data = path.read_bytes()
-        digest.update(f"\n{path.relative_to(sources).as_posix()} {len(data)}\n".encode())
-        digest.update(data)
-    return digest.hexdigest()
+    return digest(sources, repr((_RECIPE, target, _flags(target), _zig_version())).encode())
 
 
 def _cached_build(target: Target, sources: Path, report: Report) -> Path:
@@ -174,11 +165,11 @@ def _cached_build(target: Target, sources: Path, report: Report) -> Path:
         return built
     try:
         place.mkdir(parents=True, exist_ok=True)
-        # One build at a time, of whatever: zig keeps every core busy by itself, and builds share its cache.
+        # One build at a time, of whatever: it keeps every core busy by itself, and builds share zig's cache.
         with _lock(_cache_folder() / ".lock", lambda: report("waiting for another process that builds a harness")):
             if not built.is_file():
                 report(f"building the harness for {target.abi} (minutes the first time, then cached)")
-                _build(target, sources, built)
+                _build(target, sources, built, report)
     except OSError as error:
         raise UnavailableError(f"cannot build the harness in {place}: {error.strerror or error}") from error
     return built
@@ -195,38 +186,57 @@ def _lock(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _build(target: Target, sources: Path, built: Path) -> None:
-    """Compile and link into ``built``, whole or not at all."""
-    flags = _flags(target)
-    with tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-") as folder:
-        partial = Path(folder) / HARNESS
-        command = [
-            *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
-            *flags,
-            # What the report says about its compiler.
-            f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags)}"',
-            *("-I", "include", "-I", "src", "-I", "harness/include"),
-            *(str(p.relative_to(sources)) for p in _source_files(sources) if p.suffix == ".cc"),
-            *("-o", str(partial)),
-        ]
-        # Warnings are the business of the builds with the developers' flags.
-        try:
-            done = subprocess.run(
-                [*command, "-w"], cwd=sources, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False
-            )
-        except subprocess.TimeoutExpired:
-            raise UnavailableError(
-                f"building the harness for {target.abi} did not end in {_BUILD_SECONDS:g} s"
-            ) from None
-        if done.returncode != 0:
-            log = built.parent / "build.log"
-            log.write_text(done.stderr)
-            lines = [line.strip() for line in done.stderr.splitlines() if "error" in line]
-            raise UnavailableError(
-                f"the harness for {target.abi} cannot be compiled: {lines[0] if lines else 'zig failed'} (see {log})"
-            )
+def _build(target: Target, sources: Path, built: Path, report: Report) -> None:
+    """Compile and link into ``built``, whole or not at all.
+
+    zig compiles the files of one call one after the other, so each file is a call of its own, as many at a time as
+    there are cores. The linker gets the objects in the order of their names: the same sources give the same bytes.
+    """
+    files = [path.relative_to(sources) for path in source_files(sources) if path.suffix == ".cc"]
+    with tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-") as name:
+        folder = Path(name)
+        objects = [folder / f"{number}.o" for number in range(len(files))]
+        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()) as pool:
+            jobs = [
+                pool.submit(_zig, target, sources, built, "-c", str(file), "-o", str(place))
+                for file, place in zip(files, objects, strict=True)
+            ]
+            try:
+                for number, job in enumerate(as_completed(jobs), 1):
+                    job.result()
+                    if number * _STEPS // len(jobs) > (number - 1) * _STEPS // len(jobs):
+                        report(f"building the harness for {target.abi}: {number} of {len(jobs)} files")
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        partial = folder / HARNESS
+        _zig(target, sources, built, *map(str, objects), "-o", str(partial))
         _check(partial, target)
         shutil.move(partial, built)
+
+
+def _zig(target: Target, sources: Path, built: Path, *arguments: str) -> None:
+    """Call the compiler. Warnings are the business of the builds with the developers' flags."""
+    flags = _flags(target)
+    command = [
+        *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
+        *flags,
+        # What the report says about its compiler.
+        f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags)}"',
+        *("-I", "include", "-I", "src", "-I", "harness/include", "-w"),
+        *arguments,
+    ]
+    try:
+        done = subprocess.run(command, cwd=sources, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"building the harness for {target.abi} did not end in {_BUILD_SECONDS:g} s") from None
+    if done.returncode != 0:
+        log = built.parent / "build.log"
+        log.write_text(done.stderr)
+        lines = [line.strip() for line in done.stderr.splitlines() if "error" in line]
+        raise UnavailableError(
+            f"the harness for {target.abi} cannot be compiled: {lines[0] if lines else 'zig failed'} (see {log})"
+        )
 
 
 def _check(path: Path, target: Target) -> None:

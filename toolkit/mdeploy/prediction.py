@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mdeploy.artifact import Artifact
-from mdeploy.backends import Availability, PrepareOptions, Session, select_backends
+from mdeploy.backends import PrepareOptions, Session, select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.pictures import picture_input
 
@@ -145,7 +145,7 @@ def _prepare(
     sessions: dict[str, Session] = {}
     titles: dict[str, str] = {}
     versions: dict[str, str] = {}
-    missing = [(name, _reason(absent)) for name, absent in selection.missing]
+    missing = [(name, absent.explained) for name, absent in selection.missing]
     for backend in selection.present:
         tell(f"loading {backend.title}")
         try:
@@ -161,10 +161,6 @@ def _prepare(
     if not sessions:
         raise UnavailableError("no runtime can run this model; " + "; ".join(f"{n}: {r}" for n, r in missing))
     return sessions, titles, versions, missing
-
-
-def _reason(absent: Availability) -> str:
-    return absent.reason + (f" (install: {absent.install})" if absent.install else "")
 
 
 def _labels(artifact: Artifact, classes: int) -> tuple[str, ...]:

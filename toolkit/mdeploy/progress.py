@@ -7,8 +7,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
-__all__ = ["progress_bar", "status"]
+__all__ = ["Advance", "progress_bar", "status"]
+
+
+class Advance(Protocol):
+    """Moves a bar by so many steps, and may say what is being done."""
+
+    def __call__(self, steps: int, message: str = "", /) -> None: ...
 
 
 @contextmanager
@@ -24,10 +31,10 @@ def status(message: str) -> Iterator[Callable[[str], None]]:
 
 
 @contextmanager
-def progress_bar(message: str, total: int) -> Iterator[Callable[[int], None]]:
+def progress_bar(message: str, total: int) -> Iterator[Advance]:
     """Show a bar with count and remaining time on stderr. Yields a function that advances it by so many steps."""
     if not sys.stderr.isatty():
-        yield lambda _steps: None
+        yield lambda _steps, _message="": None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -35,4 +42,4 @@ def progress_bar(message: str, total: int) -> Iterator[Callable[[int], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(message, total=total)
-        yield lambda steps: progress.advance(task, steps)
+        yield lambda steps, text="": progress.update(task, advance=steps, description=text or message)

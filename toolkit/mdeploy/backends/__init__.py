@@ -73,5 +73,4 @@ def select_backends(names: Sequence[str] | None = None) -> Selection:
 
 def explain_missing(name: str, availability: Availability) -> str:
     """One line: what is missing and how to get it."""
-    remedy = f"; install it with: {availability.install}" if availability.install else ""
-    return f"backend {name} is not available: {availability.reason}{remedy}"
+    return f"backend {name} is not available: {availability.explained}"

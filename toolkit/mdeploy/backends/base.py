@@ -32,6 +32,11 @@ class Availability:
     reason: str = ""
     install: str = ""
 
+    @property
+    def explained(self) -> str:
+        """The reason, and the command that brings it."""
+        return self.reason + (f"; install it with: {self.install}" if self.install else "")
+
 
 @dataclass(frozen=True)
 class PrepareOptions:

@@ -29,6 +29,13 @@ _SHOWN = 20
 @options.backends_option
 @options.source_option
 @click.option("--threads", type=click.IntRange(min=0), default=1, show_default=True, help="Threads per runtime.")
+@click.option(
+    "--ahead",
+    type=click.IntRange(min=0, max=64),
+    default=1,
+    show_default=True,
+    help="Threads that prepare pictures while the runtimes work. 0: in between, with nothing beside the runtimes.",
+)
 @click.option("--csv", "csv_file", type=options.PATH, help="Also write the figures as CSV.")
 @click.option("--markdown", "markdown_file", type=options.PATH, help="Also write the tables as Markdown.")
 @history_options
@@ -42,6 +49,7 @@ def command(
     backends: tuple[str, ...] | None,
     source: Path | None,
     threads: int,
+    ahead: int,
     csv_file: Path | None,
     markdown_file: Path | None,
     recorder: Recorder,
@@ -72,7 +80,7 @@ def command(
     sets = [read_picture_folder(small_data, labels, small_limit)] if small_data else []
     sets.append(read_picture_folder(data, labels, limit))
     with progress_bar("evaluate", sum(len(item.pictures) for item in sets)) as advance:
-        report = evaluate(opened, sets, backends, PrepareOptions(threads, source), advance)
+        report = evaluate(opened, sets, backends, PrepareOptions(threads, source), advance, ahead)
     for file, text in ((csv_file, tables.to_csv), (markdown_file, tables.to_markdown)):
         if file is not None:
             file.write_text(text(report), encoding="utf-8")

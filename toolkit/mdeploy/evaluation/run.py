@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,12 +15,15 @@ import numpy as np
 
 from mdeploy.artifact import Artifact
 from mdeploy.backends import Array, PrepareOptions, select_backends
+from mdeploy.backends.extras.engine import EXTRAS
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.evaluation.dataset import LabelledPicture, PictureSet
 from mdeploy.evaluation.statistics import Share, Times
 from mdeploy.evaluation.worker import Worker
+from mdeploy.manifest import InputSpec
 from mdeploy.pictures import picture_input
 from mdeploy.prediction import probabilities
+from mdeploy.progress import Advance
 
 __all__ = ["Disagreement", "EvaluationReport", "Runtime", "RuntimeOnSet", "SetResult", "evaluate"]
 
@@ -121,19 +126,21 @@ def evaluate(
     sets: Sequence[PictureSet],
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
-    advance: Callable[[int], None] = lambda _pictures: None,
+    advance: Advance = lambda _pictures, _message="": None,
+    ahead: int = 1,
 ) -> EvaluationReport:
     """Run every picture on every backend asked for, or every one that can run, and compare.
 
-    ``advance`` is told how many more pictures are through all runtimes. Raises ``InputError`` for a bad picture and
-    ``UnavailableError`` when a backend asked for, or every one, is missing.
+    ``advance`` is told how many more pictures are through all runtimes, and what is being done. ``ahead`` threads
+    prepare the next turn's pictures while the runtimes work; with 0 nothing else runs beside them. Raises
+    ``InputError`` for a bad picture and ``UnavailableError`` when a backend asked for, or every one, is missing.
     """
     options = options or PrepareOptions(threads=1)
     if len(artifact.manifest.inputs) != 1 or artifact.manifest.inputs[0].layout is None:
         raise UsageError(f"{artifact.path}: the model does not take one picture, so it cannot be evaluated on pictures")
     with ExitStack() as stack:
-        workers, missing = _start(artifact, names, options, stack)
-        results = tuple(_run_set(artifact, pictures, workers, advance) for pictures in sets)
+        workers, missing = _start(artifact, names, options, stack, advance)
+        results = tuple(_run_set(artifact, pictures, workers, advance, ahead) for pictures in sets)
         selection = {backend.name: backend for backend in select_backends(list(workers)).present}
         runtimes = tuple(
             Runtime(
@@ -150,12 +157,13 @@ def evaluate(
 
 
 def _start(
-    artifact: Artifact, names: Sequence[str] | None, options: PrepareOptions, stack: ExitStack
+    artifact: Artifact, names: Sequence[str] | None, options: PrepareOptions, stack: ExitStack, advance: Advance
 ) -> tuple[dict[str, Worker], list[tuple[str, str]]]:
     selection = select_backends(names)
-    missing = [(name, absent.reason) for name, absent in selection.missing]
+    missing = [(name, absent.explained) for name, absent in selection.missing]
     workers: dict[str, Worker] = {}
     for backend in selection.present:
+        advance(0, f"loading {backend.title}")
         try:
             workers[backend.name] = stack.enter_context(Worker(backend.name, artifact.path.resolve(), options))
         except MdeployError as error:
@@ -168,13 +176,11 @@ def _start(
 
 
 def _run_set(
-    artifact: Artifact, pictures: PictureSet, workers: dict[str, Worker], advance: Callable[[int], None]
+    artifact: Artifact, pictures: PictureSet, workers: dict[str, Worker], advance: Advance, ahead: int
 ) -> SetResult:
     tallies = {name: _Tally() for name in workers}
     order = list(workers)
-    for start in range(0, len(pictures.pictures), _TURN):
-        batch = pictures.pictures[start : start + _TURN]
-        inputs = [picture_input(item.path, artifact.manifest.inputs[0]) for item in batch]
+    for batch, inputs in _turns(pictures, artifact.manifest.inputs[0], ahead):
         scores = {}
         for name in order:
             answers = workers[name].run(inputs)
@@ -182,7 +188,7 @@ def _run_set(
             scores[name] = answers.outputs
         _count(batch, scores, artifact.manifest.outputs[0].meaning, list(workers), tallies)
         order = order[1:] + order[:1]
-        advance(len(batch))
+        advance(len(batch), pictures.name)
     labels = _labels(artifact)
     rows = tuple(_row(name, tallies, pictures, len(labels)) for name in workers)
     return SetResult(
@@ -192,6 +198,32 @@ def _run_set(
         rows,
         _disagreements(pictures, tallies, labels),
     )
+
+
+def _turns(
+    pictures: PictureSet, spec: InputSpec, ahead: int
+) -> Iterator[tuple[Sequence[LabelledPicture], Sequence[Array]]]:
+    """The pictures by turns, each prepared by ``ahead`` threads while the runtimes are at the turn before."""
+
+    def prepare(batch: Sequence[LabelledPicture]) -> list[Array]:
+        return [picture_input(item.path, spec) for item in batch]
+
+    batches = [pictures.pictures[i : i + _TURN] for i in range(0, len(pictures.pictures), _TURN)]
+    if not ahead:
+        yield from ((batch, prepare(batch)) for batch in batches)
+        return
+    with ThreadPoolExecutor(ahead) as pool:
+        waiting: deque[Future[list[Array]]] = deque()
+        try:
+            waiting.extend(pool.submit(prepare, batch) for batch in batches[: ahead + 1])
+            for index, batch in enumerate(batches):
+                ready = waiting.popleft().result()
+                if index + ahead + 1 < len(batches):
+                    waiting.append(pool.submit(prepare, batches[index + ahead + 1]))
+                yield batch, ready
+        finally:
+            for future in waiting:  # an error or Ctrl-C must not wait for pictures that nobody wants
+                future.cancel()
 
 
 def _count(
@@ -252,6 +284,11 @@ def _model_bytes(artifact: Artifact, name: str, options: PrepareOptions) -> int 
             return find_source(artifact, options.source).stat().st_size
         except MdeployError:
             return None
+    if name in EXTRAS:
+        from mdeploy.backends.extras.engine import engine_of
+        from mdeploy.backends.extras.files import find_files
+
+        return sum(path.stat().st_size for path in find_files(engine_of(name), artifact).rglob("*") if path.is_file())
     files = ("model.onnx",) if name == "onnxruntime" else ("init_net.pb", "predict_net.pb")
     return sum(artifact.manifest.files[file].bytes for file in files if file in artifact.manifest.files) or None
 

@@ -58,10 +58,12 @@ class ExtraSession:
         """Time of the last run inside the process, without the pipe."""
         try:
             header = {"request": "load", "folder": str(folder), "spec": spec.to_json(), "threads": threads}
-            self._process.request(header, [])
+            answer, _ = self._process.request(header, [])
         except BaseException:
             self.close()
             raise
+        self.load_seconds: float = answer["seconds"]
+        """Time of importing the runtime and loading the model inside the process."""
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Run once; inputs and outputs by position."""

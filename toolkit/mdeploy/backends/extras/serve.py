@@ -54,8 +54,9 @@ class Server:
         from mdeploy.backends.extras.engine import NetSpec
 
         spec = NetSpec.from_json(header["spec"])
+        start = time.perf_counter()
         self.run = self.engine.loader(Path(header["folder"]), spec, header["threads"])
-        return {}, []
+        return {"seconds": time.perf_counter() - start}, []
 
     def predict(self, _header: Any, arrays: Any) -> Any:
         """Run once."""

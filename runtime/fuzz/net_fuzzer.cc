@@ -7,9 +7,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
+#include <random>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "mdeploy/mdeploy_runtime.h"
+#include "net_mutator.h"
 
 namespace {
 
@@ -51,12 +56,38 @@ void run(mdeploy_net* net) {
   mdeploy_session_free(session);
 }
 
+size_t init_size(const uint8_t* data, size_t body) {
+  return std::min<size_t>(body, static_cast<size_t>(data[0]) | static_cast<size_t>(data[1]) << 8);
+}
+
 }  // namespace
+
+extern "C" size_t LLVMFuzzerMutate(uint8_t* data, size_t size, size_t max_size);
+
+// Every other change is one of bytes, the rest is a few to the nets themselves.
+extern "C" size_t LLVMFuzzerCustomMutator(uint8_t* data, size_t size, size_t max_size, unsigned int seed) {
+  std::minstd_rand random(seed);
+  if (size < 4 || random() % 2 == 0) return LLVMFuzzerMutate(data, size, max_size);
+  const size_t init = init_size(data, size - 4);
+  const std::string_view body(reinterpret_cast<const char*>(data) + 4, size - 4);
+  std::string nets[2] = {std::string(body.substr(0, init)), std::string(body.substr(init))};
+  for (size_t changes = 1 + random() % 3; changes > 0; --changes) {
+    std::string& net = nets[random() % 5 == 0 ? 0 : 1];
+    net = mdeploy::fuzz::mutate_net(net, random);
+  }
+  const size_t total = 4 + nets[0].size() + nets[1].size();
+  if (total > max_size || nets[0].size() > 0xffff) return LLVMFuzzerMutate(data, size, max_size);
+  data[0] = static_cast<uint8_t>(nets[0].size() & 0xff);
+  data[1] = static_cast<uint8_t>(nets[0].size() >> 8);
+  std::memcpy(data + 4, nets[0].data(), nets[0].size());
+  std::memcpy(data + 4 + nets[0].size(), nets[1].data(), nets[1].size());
+  return total;
+}
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 4) return 0;
   const size_t body = size - 4;
-  const size_t init = std::min<size_t>(body, static_cast<size_t>(data[0]) | static_cast<size_t>(data[1]) << 8);
+  const size_t init = init_size(data, body);
   mdeploy_tensor_spec input{};
   input.struct_size = sizeof(input);
   input.dtype = MDEPLOY_FLOAT32;

@@ -19,6 +19,7 @@ __all__ = ["command"]
 @options.backends_option
 @options.source_option
 @options.threads_option
+@click.option("--markdown", "markdown_file", type=options.PATH, help="Also write the table as Markdown.")
 @options.json_option
 def command(
     paths: tuple[Path, ...],
@@ -26,6 +27,7 @@ def command(
     backends: tuple[str, ...] | None,
     source: Path | None,
     threads: int,
+    markdown_file: Path | None,
     as_json: bool,
 ) -> None:
     """Classify pictures and show each runtime's score side by side.
@@ -40,7 +42,7 @@ def command(
     from mdeploy.artifact import MANIFEST_FILE, Artifact
     from mdeploy.backends import PrepareOptions
     from mdeploy.cli.output import print_json, stdout_console
-    from mdeploy.cli.prediction_table import print_predictions
+    from mdeploy.cli.prediction_table import print_predictions, to_markdown
     from mdeploy.pictures import find_pictures
     from mdeploy.prediction import predict
     from mdeploy.progress import status
@@ -53,6 +55,8 @@ def command(
     with status("predict") as tell:
         opened = Artifact.open(artifact)
         report = predict(opened, find_pictures(images), backends, PrepareOptions(threads, source), tell)
+    if markdown_file is not None:
+        markdown_file.write_text(to_markdown(report, top), encoding="utf-8")
     if as_json:
         print_json(report.to_json(top))
     else:

@@ -8,59 +8,75 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mdeploy.evaluation.tables import markdown_table
 from mdeploy.prediction import PicturePrediction, PredictionReport
 
-__all__ = ["print_predictions"]
+__all__ = ["print_predictions", "to_markdown"]
 
 _FEW = 3
+_DISAGREE = "(runtimes disagree)"
+_Content = tuple[str, list[str], list[list[str]]]  # title, headings, rows
 
 
 def print_predictions(report: PredictionReport, top: int, console: Console) -> None:
     """Print the tables, then what did not run."""
     if len(report.pictures) <= _FEW:
         for picture in report.pictures:
-            console.print(_one(report, picture, top))
+            console.print(_render(_one(report, picture, top)))
     else:
-        console.print(_many(report))
+        console.print(_render(_many(report)))
         agreeing = sum(picture.agree for picture in report.pictures)
         console.print(f"all runtimes name the same class for {agreeing} of {len(report.pictures)} pictures")
     for name, reason in report.missing:
         console.print(f"{escape(name)}: [dim]not run[/]: {escape(reason)}", highlight=False)
 
 
-def _one(report: PredictionReport, picture: PicturePrediction, top: int) -> Table:
-    table = Table(title=f"{escape(picture.picture)}: scores by {escape(report.artifact)}", title_justify="left")
-    table.add_column("#", justify="right")
-    table.add_column("Class")
-    for title in report.titles.values():
-        table.add_column(f"{title} score", justify="right")
-    compared = len(report.titles) > 1
-    if compared:
-        table.add_column("max difference", justify="right")
+def to_markdown(report: PredictionReport, top: int) -> str:
+    """The same tables in Markdown."""
+    tables = [_one(report, picture, top) for picture in report.pictures[:_FEW]]
+    parts = tables if len(report.pictures) <= _FEW else [_many(report)]
+    text = "\n".join(f"### {title}\n\n{markdown_table((headings, rows))}" for title, headings, rows in parts)
+    missing = "".join(f"- {name}: {reason}\n" for name, reason in report.missing)
+    return text + (f"\nNot run:\n\n{missing}" if missing else "")
+
+
+def _render(content: _Content) -> Table:
+    title, headings, rows = content
+    table = Table(title=escape(title), title_justify="left")
+    for heading in headings:
+        table.add_column(heading, justify="left" if heading in ("Picture", "Class") else "right")
+    for row in rows:
+        table.add_row(*(escape(cell).replace(_DISAGREE, f"[bold red]{_DISAGREE}[/]") for cell in row))
+    return table
+
+
+def _one(report: PredictionReport, picture: PicturePrediction, top: int) -> _Content:
     difference = picture.difference
+    rows = []
     for place, index in enumerate(picture.ranking[:top], start=1):
         scores = [_score(float(values[index])) for values in picture.probabilities.values()]
-        cells = [str(place), escape(report.labels[index]), *scores]
-        table.add_row(*cells, *([f"{difference[index]:.1e}"] if compared else []))
-    return table
+        rows.append([str(place), report.labels[index], *scores, *_compared(report, f"{difference[index]:.1e}")])
+    title = f"{picture.picture}: scores by {report.artifact}"
+    return title, ["#", "Class", *_score_headings(report), *_compared(report, "max difference")], rows
 
 
-def _many(report: PredictionReport) -> Table:
-    table = Table(title=f"Predictions of {escape(report.artifact)}", title_justify="left")
-    table.add_column("Picture")
-    table.add_column("Class")
-    for title in report.titles.values():
-        table.add_column(f"{title} score", justify="right")
-    compared = len(report.titles) > 1
-    if compared:
-        table.add_column("max difference", justify="right")
+def _many(report: PredictionReport) -> _Content:
+    rows = []
     for picture in report.pictures:
         best = picture.ranking[0]
-        label = escape(report.labels[best]) + ("" if picture.agree else " [bold red](runtimes disagree)[/]")
-        cells = [escape(picture.picture), label]
-        cells += [_score(float(values[best])) for values in picture.probabilities.values()]
-        table.add_row(*cells, *([f"{picture.difference.max():.1e}"] if compared else []))
-    return table
+        label = report.labels[best] + ("" if picture.agree else f" {_DISAGREE}")
+        scores = [_score(float(values[best])) for values in picture.probabilities.values()]
+        rows.append([picture.picture, label, *scores, *_compared(report, f"{picture.difference.max():.1e}")])
+    headings = ["Picture", "Class", *_score_headings(report), *_compared(report, "max difference")]
+    return f"Predictions of {report.artifact}", headings, rows
+
+
+def _score_headings(report: PredictionReport) -> list[str]:
+    return [f"{title} score" for title in report.titles.values()]
+
+
+def _compared(report: PredictionReport, cell: str) -> list[str]:
+    return [cell] if len(report.titles) > 1 else []
 
 
 def _score(value: float) -> str:

@@ -10,9 +10,27 @@ import io
 from mdeploy.evaluation.run import EvaluationReport, Runtime, RuntimeOnSet, SetResult
 from mdeploy.evaluation.statistics import Share
 
-__all__ = ["Table", "runtime_table", "set_table", "to_csv", "to_markdown"]
+__all__ = ["Table", "markdown_table", "paper_table", "runtime_table", "set_table", "to_csv", "to_markdown"]
 
 Table = tuple[list[str], list[list[str]]]
+
+_LISTED = 200  # disagreements in Markdown; JSON has them all
+
+
+def paper_table(report: EvaluationReport) -> Table:
+    """The paper's Table 5: accuracy and mean time on every test set, and the size of the model."""
+    headings = ["Runtime"]
+    for result in report.sets:
+        name = f"{result.pictures:,} pictures"
+        headings += [f"Test acc, {name} (%)", f"Avg time, {name} (ms)"]
+    rows = []
+    for index, runtime in enumerate(report.runtimes):
+        row = [runtime.title]
+        for result in report.sets:
+            on_set = result.runtimes[index]
+            row += [_percent(on_set.top1), f"{on_set.times.mean_ms:.3f}"]
+        rows.append([*row, "-" if runtime.model_bytes is None else f"{runtime.model_bytes / 1e6:.2f}"])
+    return [*headings, "Model size (MB)"], rows
 
 
 def set_table(report: EvaluationReport, result: SetResult) -> Table:
@@ -58,16 +76,22 @@ def _runtime_row(runtime: Runtime) -> list[str]:
 
 def to_markdown(report: EvaluationReport) -> str:
     """The whole evaluation as Markdown."""
-    parts = [f"## {report.artifact}, {_threads(report.threads)}\n"]
+    parts = [f"## {report.artifact}, {_threads(report.threads)}\n", markdown_table(paper_table(report))]
     for result in report.sets:
-        parts.append(f"### {result.title}\n\n" + _markdown(set_table(report, result)))
-        if result.disagreements:
+        parts.append(f"### {result.title}\n\n" + markdown_table(set_table(report, result)))
+        if not result.disagreements and len(result.runtimes) > 1:
+            parts.append("Every runtime names the same class for every picture.\n")
+        elif result.disagreements:
             lines = "\n".join(
                 f"- {item.picture}: " + ", ".join(f"{name} says {label}" for name, label in item.classes.items())
-                for item in result.disagreements
+                for item in result.disagreements[:_LISTED]
             )
+            if len(result.disagreements) > _LISTED:
+                lines += f"\n- and {len(result.disagreements) - _LISTED} more"
             parts.append(f"Pictures on which the runtimes disagree:\n\n{lines}\n")
-    parts.append("### Runtimes\n\n" + _markdown(runtime_table(report)))
+    parts.append("### Runtimes\n\n" + markdown_table(runtime_table(report)))
+    if report.missing:
+        parts.append("Not run:\n\n" + "".join(f"- {name}: {reason}\n" for name, reason in report.missing))
     return "\n".join(parts)
 
 
@@ -95,9 +119,11 @@ def to_csv(report: EvaluationReport) -> str:
     return out.getvalue()
 
 
-def _markdown(table: Table) -> str:
+def markdown_table(table: Table) -> str:
+    """A table in Markdown, numbers to the right."""
     headings, rows = table
-    lines = [headings, ["---"] + ["---:"] * (len(headings) - 1), *rows]
+    words = ("Runtime", "Class", "Picture")
+    lines = [headings, ["---" if heading in words else "---:" for heading in headings], *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 
 

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Writes docs/results.md: the paper's Tables 4 and 5 for the bundled model, by the commands that the page names.
+
+    python benchmarks/results.py CIFAR10_TEST_FOLDER [-o docs/results.md] [--backends A,B] [--limit N]
+
+The folder holds one folder per class. Times are only as good as the machine is idle meanwhile.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent
+CHECKPOINT = ROOT / "examples" / "resnest_small_cifar10.pt"
+PICTURE = ROOT / "examples" / "demo_picture.png"
+
+PAGE = """\
+<!-- Written by `python benchmarks/results.py`; do not edit. -->
+# Results
+
+The paper's Tables 4 and 5 for the bundled model, `examples/resnest_small_cifar10.pt`. Every runtime computes in float32
+on one thread, in a process of its own, and they take turns of 32 pictures; a picture's time is that of the runtime
+alone. The paper's small set was 50 pictures from outside CIFAR; here it is a subset of the large one, spread evenly
+over its classes. The interval is Wilson's, at 95 %.
+
+Measured on {machine}.
+
+```console
+{commands}
+```
+
+## Table 4: scores on one picture
+
+{table4}
+## Table 5: test sets
+
+{table5}
+"""
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path, exists=True))
+@click.option("-o", "output", type=click.Path(path_type=Path), default=ROOT / "docs" / "results.md")
+@click.option("--backends", help="Default: every installed one.")
+@click.option("--limit", type=int, help="Fewer pictures of the large set, for trying this out.")
+def main(data: Path, output: Path, backends: str | None, limit: int | None) -> None:
+    """Run the commands in an empty folder and write the page."""
+    chosen = ["--backends", backends] if backends else []
+    fewer = ["--limit", str(limit)] if limit else []
+    convert = ["convert", CHECKPOINT.name]
+    predict = ["predict", PICTURE.name, "--threads", "1", *chosen, "--markdown", "table4.md"]
+    evaluate = ["evaluate", "--data", "cifar10/test", "--small-data", "cifar10/test", "--small-limit", "50"]
+    evaluate += [*fewer, *chosen, "--markdown", "table5.md"]
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        for path in (CHECKPOINT, PICTURE):
+            shutil.copy(path, folder)
+        (folder / "cifar10").mkdir()
+        (folder / "cifar10" / "test").symlink_to(data.resolve())
+        for command in (convert, predict, evaluate):
+            click.echo(f"mdeploy {' '.join(command)}", err=True)
+            done = subprocess.run([Path(sys.executable).with_name("mdeploy"), *command], cwd=folder, check=False)
+            if done.returncode:
+                raise SystemExit(done.returncode)
+        page = PAGE.format(
+            machine=_machine(),
+            commands="\n".join(f"$ mdeploy {' '.join(command)}" for command in (convert, predict, evaluate)),
+            table4=_body(folder / "table4.md"),
+            table5=_body(folder / "table5.md"),
+        )
+    partial = output.with_suffix(".partial")
+    partial.write_text(page, encoding="utf-8")
+    partial.replace(output)
+
+
+def _body(path: Path) -> str:
+    """The tables without the heading that the page has already."""
+    return re.sub(r"^## .*\n+", "", path.read_text(encoding="utf-8"))
+
+
+def _machine() -> str:
+    model = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        found = re.search(r"^model name\s*: (.*)$", info.read_text(), re.M)
+        model = found[1] if found else model
+    return (
+        f"{model}, {os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import onnx
@@ -30,6 +31,7 @@ def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
         raise InputError(f"{path}: not a model file that convert knows, or damaged: {_line(error)}") from error
     if not model.HasField("graph") or not model.graph.output or not model.opset_import:
         raise InputError(f"{path}: not a model file that convert knows, or damaged: it has no graph")
+    _declare_outputs(model)
     try:
         onnx.load_external_data_for_model(model, str(path.resolve().parent))
         onnx.checker.check_model(model)
@@ -41,6 +43,18 @@ def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
         messages = (f"{path.name}: bfloat16 was read as float32, which holds all of its values",)
     source = Source("onnx", path.name, file_sha256(path))
     return LoadedSource(path=path, source=source, inputs=(), graph=graph, messages=messages)
+
+
+def _declare_outputs(model: onnx.ModelProto) -> None:
+    """Fill in shapes of outputs that the file leaves out: the standard wants them, onnxruntime and old tools do not."""
+    missing = [value for value in model.graph.output if not value.type.tensor_type.HasField("shape")]
+    if not missing:
+        return
+    with contextlib.suppress(Exception):  # the check that follows says what is wrong with a graph
+        inferred = onnx.shape_inference.infer_shapes(model)
+        found = {value.name: value for value in inferred.graph.output}
+        for value in missing:
+            value.CopyFrom(found[value.name])
 
 
 def _line(error: BaseException) -> str:

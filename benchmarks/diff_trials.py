@@ -4,7 +4,7 @@
 
     python benchmarks/diff_trials.py                                  # the bundled net, 20 trials
     python benchmarks/diff_trials.py --source net.pt --trials 5 --keep runs.jsonl
-    python benchmarks/diff_trials.py --replay runs.jsonl              # judge kept runs again
+    python benchmarks/diff_trials.py --replay runs.jsonl --group 5    # judge kept runs again, five a side
 
 A trial is three benches, each a process of its own: the build, the build again, and the build with work added to its
 net until it is slower by the wanted share (two convolutions whose result is exactly zero, so parity holds). The first
@@ -30,7 +30,7 @@ from mdeploy.conversion import ConvertOptions, convert
 from mdeploy.devices.base import BenchOptions
 from mdeploy.devices.bench import check_result, run_bench
 from mdeploy.devices.local import LocalDevice
-from mdeploy.history.diff import Difference, compare_samples
+from mdeploy.history.diff import Difference, compare_runs
 from slower_net import CHANNEL_STEP, add_work
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -87,19 +87,18 @@ def measure(
         CONSOLE.print(f"trial {trial}", highlight=False)
 
 
-def judge(runs: Sequence[dict[str, Any]]) -> list[dict[str, Difference]]:
-    """For each whole trial: the same build against itself, and the slower one against the build."""
+def judge(runs: Sequence[dict[str, Any]], group: int = 1) -> list[dict[str, Difference]]:
+    """For each whole trial, or each ``group`` of them taken together as runs made in turn: the same build against
+    itself, and the slower one against the build."""
     trials: dict[int, dict[str, list[float]]] = {}
     for run in runs:
         trials.setdefault(run["trial"], {})[run["role"]] = run["samples"]
-    return [
-        {
-            "same": compare_samples(trial["build"], trial["again"]),
-            "slower": compare_samples(trial["again"], trial["slower"]),
-        }
-        for trial in trials.values()
-        if len(trial) == len(ROLES)
-    ]
+    whole = [trial for trial in trials.values() if len(trial) == len(ROLES)]
+    results = []
+    for start in range(0, len(whole) - group + 1, group):
+        build, again, slower = ([trial[role] for trial in whole[start : start + group]] for role in ROLES)
+        results.append({"same": compare_runs(build, again), "slower": compare_runs(again, slower)})
+    return results
 
 
 def summary(results: Sequence[dict[str, Difference]]) -> dict[str, Any]:
@@ -148,6 +147,7 @@ def _runs(path: Path) -> list[dict[str, Any]]:
 @click.option("--min-seconds", type=float, default=1.0, show_default=True, help="Of timed runs in a bench.")
 @click.option("--keep", type=Path, help="Append every run to this file (JSON lines).")
 @click.option("--replay", type=Path, help="Measure nothing: judge the runs of this file.")
+@click.option("--group", type=click.IntRange(1), default=1, show_default=True, help="Runs a side of a comparison.")
 @click.option("--json", "as_json", is_flag=True, help="Counts as JSON.")
 def main(
     source: Path,
@@ -158,6 +158,7 @@ def main(
     min_seconds: float,
     keep: Path | None,
     replay: Path | None,
+    group: int,
     as_json: bool,
 ) -> None:
     """Run the trials and print what came out."""
@@ -166,7 +167,7 @@ def main(
         if replay is None:
             options = BenchOptions(threads=threads, min_seconds=min_seconds)
             measure(source, trials, slowdown / 100, channels, options, kept, Path(folder))
-        results = judge(_runs(kept))
+        results = judge(_runs(kept), group)
     if not results:
         raise SystemExit("no whole trial")
     if as_json:

@@ -88,7 +88,12 @@ class TestToken:
         server = serve(token=TOKEN)
         assert server.request(body, {"Authorization": f"bearer {TOKEN}", "Host": "lab-machine:8765"})[0] == 201
 
-    def test_the_body_is_not_read_before(self, serve: Serve) -> None:
+    def test_whoever_sends_much_still_reads_why(self, serve: Serve, document: dict[str, Any]) -> None:
+        document["warnings"] = ["x" * 2_000_000]
+        status, answer = serve(token=TOKEN).request(json.dumps(document).encode())
+        assert (status, "Authorization" in answer["error"]) == (401, True)
+
+    def test_the_answer_does_not_wait_for_the_body(self, serve: Serve) -> None:
         head = "POST /reports HTTP/1.1\nHost: x\nContent-Type: application/json\nContent-Length: 1000\n\n"
         assert serve(token=TOKEN).raw(head).startswith(b"HTTP/1.1 401")
 

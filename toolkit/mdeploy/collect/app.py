@@ -23,6 +23,7 @@ import asyncio
 import hmac
 import ipaddress
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
@@ -36,6 +37,9 @@ from mdeploy.errors import InputError
 __all__ = ["PATH", "CollectApp", "Limits", "is_loopback"]
 
 PATH = "/reports"
+
+_DRAIN_BYTES = 4 << 20
+_DRAIN_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class CollectApp:
             self._on_report(received)
         except _Refused as refused:
             self._on_refusal(refused.status, refused.error, client)
+            if refused.status not in (408, 413, 429):
+                await _drain(request)
             response = JSONResponse({"error": refused.error}, refused.status, refused.headers)
         except ClientDisconnect:
             self._on_refusal(0, "went away before the whole report was here", client)
@@ -153,6 +159,15 @@ class CollectApp:
             body += piece
             if len(body) > limit:
                 raise too_long
+
+
+async def _drain(request: Request) -> None:
+    """Let a refused client finish, within bounds: one whose body is cut off while it writes never reads why."""
+    left = _DRAIN_BYTES
+    with suppress(asyncio.TimeoutError, TimeoutError, StopAsyncIteration, ClientDisconnect, RuntimeError):
+        pieces = request.stream()
+        while left > 0:
+            left -= len(await asyncio.wait_for(anext(pieces), _DRAIN_SECONDS))
 
 
 def is_loopback(host: str) -> bool:

@@ -279,6 +279,14 @@ def test_files_that_are_no_pair(tmp_path: Path) -> None:
     assert find_net_files([tmp_path / "model.onnx"]) is None
 
 
+@pytest.mark.parametrize("verb", ["parity", "bench", "evaluate"])
+def test_verbs_say_that_bare_nets_are_converted_first(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    more = ["--data", str(OLD_NETS)] if verb == "evaluate" else []
+    for place in (OLD_NETS / "lenet", OLD_NETS / "hand_written", OLD_NETS / "lenet" / "predict_net.pb"):
+        assert run([verb, str(place), *more]) == 3
+        assert f"make one: mdeploy convert {place}" in capsys.readouterr().err
+
+
 def test_input_given_by_its_own_fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some exporters leave the last picture in the init net: its shape is the input's."""
     monkeypatch.setenv("MDEPLOY_CAFFE2_PYTHON", "/nowhere/python")

@@ -104,9 +104,13 @@ class Artifact:
         if not root.exists():
             hint = "; run `mdeploy convert` first" if root == DEFAULT_ARTIFACT else ""
             raise InputError(f"{root}: no such artifact{hint}")
+        manifest_path = root / MANIFEST_FILE
+        if _is_bare_net(root):
+            raise InputError(
+                f"{root}: bare Caffe2 nets, not an artifact; make one: mdeploy convert {root} --input-shape 1,3,224,224"
+            )
         if not root.is_dir():
             raise InputError(f"{root}: an artifact is a directory, this is a file")
-        manifest_path = root / MANIFEST_FILE
         manifest = Manifest.from_json(_read_json(manifest_path), str(manifest_path))
         artifact = cls(root, manifest)
         for required in (INIT_NET, PREDICT_NET):
@@ -271,6 +275,14 @@ class ArtifactWriter:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _is_bare_net(path: Path) -> bool:
+    """Whether somebody gave nets, as Caffe2 writes them, where an artifact is wanted."""
+    if path.is_file():
+        return path.suffix in (".pb", ".pbtxt")
+    names = (PREDICT_NET, f"{PREDICT_NET}txt")
+    return not (path / MANIFEST_FILE).exists() and any((path / name).is_file() for name in names)
 
 
 @contextmanager

@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mdeploy.cli import options
 from mdeploy.cli.recording import Recorder, history_options
+
+if TYPE_CHECKING:
+    from mdeploy.report.model import Report
 
 __all__ = ["command"]
 
@@ -33,6 +37,11 @@ __all__ = ["command"]
 @click.option("--affinity", metavar="A", help="all, big (default), little, or a hexadecimal mask of cores.")
 @click.option("--sustained", type=click.FloatRange(min=0), metavar="MIN", help="Run on, with a median per minute.")
 @click.option("--profile", is_flag=True, help="Time every operator.")
+@click.option(
+    "--against", type=options.PATH, metavar="B", help="Compare with artifact B: both in turn, each run a new process."
+)
+@click.option("--pairs", type=click.IntRange(1, 1000), default=5, show_default=True, help="Runs of each for --against.")
+@options.max_regression_option
 @options.tol_option
 @click.option("--keystore", type=options.PATH, help="With --app: sign the app with the key in this file.")
 @click.option(
@@ -53,6 +62,9 @@ def command(
     affinity: str | None,
     sustained: float | None,
     profile: bool,
+    against: Path | None,
+    pairs: int,
+    max_regression: float,
     tol: float,
     keystore: Path | None,
     output: Path,
@@ -62,18 +74,23 @@ def command(
     """Run the packaged harness and report latency, parity checked on the device first.
 
     ARTIFACT is the directory that convert wrote (default: mdeploy-out). The report of each device is kept as
-    NAME-bench-DEVICE.json. Exit code 1 when parity fails there.
+    NAME-bench-DEVICE.json. Exit code 1 when parity fails there. With --against, B is compared with ARTIFACT as `mdeploy
+    diff` does, on runs made in turn, and exit code 1 also means slower by more than --max-regression.
 
     \b
     mdeploy bench
     mdeploy bench --threads 1 --runs 50 --profile
     mdeploy bench --device qemu
     mdeploy bench --device adb:all --sustained 10
+    mdeploy bench main-out --against change-out --pairs 10
     """
     from mdeploy.artifact import Artifact
     from mdeploy.cli.bench_output import print_outcomes
+    from mdeploy.cli.diff_output import print_difference
     from mdeploy.devices.base import BenchOptions
     from mdeploy.devices.fleet import bench_all
+    from mdeploy.devices.pairs import bench_pairs
+    from mdeploy.errors import UsageError
     from mdeploy.progress import status
 
     asked = BenchOptions(
@@ -88,14 +105,28 @@ def command(
         profile=profile,
         tolerance=tol,
     )
+    if against is not None:
+        if app or len(devices) > 1:
+            raise UsageError("--against compares on one device, from the shell: one --device, without --app")
+        with status("bench") as tell:
+            ours, theirs = (Artifact.open(path, verify=False) for path in (artifact, against))
+            device, made = bench_pairs(ours, theirs, devices[0] if devices else "local", asked, pairs, tell)
+        for first, second in made:
+            _record(recorder, ours.name, device, first)
+            _record(recorder, theirs.name, device, second)
+        a, b = [first for first, _ in made], [second for _, second in made]
+        return print_difference(a, b, (str(artifact), str(against)), max_regression, as_json)
     with status("bench") as tell:
         # The harness checks every hash itself, and a golden value that was changed is its parity failure to report.
         opened = Artifact.open(artifact, verify=False)
         outcomes = bench_all(opened, devices or ("local",), asked, output, app=app, keystore=keystore, tell=tell)
     for outcome in outcomes:
         if outcome.report is not None:
-            latency = outcome.report.latency_ms
-            figure = f"p50 {latency.p50:.3f} ms" if latency is not None and latency.p50 is not None else "no latency"
-            document, state = outcome.report.to_json(), outcome.report.status
-            recorder.add("bench", opened.name, document, target=outcome.device, outcome=state, headline=figure)
+            _record(recorder, opened.name, outcome.device, outcome.report)
     return print_outcomes(outcomes, as_json)
+
+
+def _record(recorder: Recorder, name: str, device: str, report: Report) -> None:
+    latency = report.latency_ms
+    figure = f"p50 {latency.p50:.3f} ms" if latency is not None and latency.p50 is not None else "no latency"
+    recorder.add("bench", name, report.to_json(), target=device, outcome=report.status, headline=figure)

@@ -19,6 +19,7 @@ __all__ = [
     "backends_option",
     "comma_list",
     "json_option",
+    "max_regression_option",
     "rtol_option",
     "source_option",
     "threads_option",
@@ -97,6 +98,30 @@ def tolerances_option(function: F) -> F:
         metavar="[OUTPUT=]TOL",
         help="Probabilities: |a-b| <= TOL. Logits and log-probabilities: |a-b| <= TOL * max(1, |reference|). Again "
         "with OUTPUT=TOL for one output. Default: 1e-05.",
+    )(function)
+
+
+class _Percent(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
+    name = "percent"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            share = float(str(value).removesuffix("%")) / 100
+        except ValueError:
+            self.fail(f"{value!r} is not a percentage", param, ctx)
+        if not 0 <= share < float("inf"):
+            self.fail(f"{value!r} is not a percentage of 0 or more", param, ctx)
+        return share
+
+
+def max_regression_option(function: F) -> F:
+    """``--max-regression``, as a share."""
+    return click.option(
+        "--max-regression",
+        type=_Percent(),
+        default="5%",
+        show_default=True,
+        help="Exit code 1 when B is slower by more.",
     )(function)
 
 

@@ -28,6 +28,7 @@ from backend_cases import KINDS, DataSets, cases, data_sets, freeze, is_float, k
 
 from mdeploy.artifact import Artifact
 from mdeploy.backends import NetRunner, NetRunning, PrepareOptions, get_backend
+from mdeploy.caffe2.registry import converters
 from mdeploy.caffe2.translate import UnsupportedModelError
 from mdeploy.conversion import ConvertOptions, convert
 from mdeploy.errors import InputError, MdeployError, UnsupportedError
@@ -146,21 +147,33 @@ def _compare(answers: list[Any], outputs: list[Any], rtol: float, atol: float) -
     return ""
 
 
+def groups(results: Sequence[Result]) -> dict[str, list[Result]]:
+    """All tests, those about floats, and of those the ones of operators that the converter knows."""
+    floats = [item for item in results if item.about_floats]
+    known = [item for item in floats if item.operator in (*converters(), "LogSoftmax") or " " in item.operator]
+    return {"all": list(results), "about floats": floats, "about floats, of operators in docs/operators.md": known}
+
+
 def document(path: Path, results: Sequence[Result]) -> None:
     """Replace the generated part of a document: all of it from its first table on."""
-    lines = ["| | passed | refused | failed |", "| --- | --- | --- | --- |"]
-    for title, chosen in (("all", results), ("about floats", [item for item in results if item.about_floats])):
-        counts = Counter(item.status for item in chosen)
-        lines.append(f"| {title} | {' | '.join(str(counts[status]) for status in _STATUSES)} |")
+    lines = ["| tests | passed | refused | failed |", "| --- | --- | --- | --- |"]
+    lines.extend(f"| {title} | {_counts(chosen)} |" for title, chosen in groups(results).items())
+    lines += ["", "Of the last line were refused:", ""]
+    *_, known = groups(results).values()
+    lines.extend(f"- {item.name}: {item.reason[:160]}" for item in known if item.status != "passed")
     lines += ["", "| operator | passed | refused | failed | why |", "| --- | --- | --- | --- | --- |"]
     for operator in sorted({item.operator for item in results}, key=str.lower):
         chosen = [item for item in results if item.operator == operator]
-        counts = Counter(item.status for item in chosen)
         reasons = Counter(_short(item.reason, operator) for item in chosen if item.status != "passed")
         why = "; ".join(f"{count} {reason}" for reason, count in reasons.most_common(4))
-        lines.append(f"| {operator} | {' | '.join(str(counts[status]) for status in _STATUSES)} | {why} |")
+        lines.append(f"| {operator} | {_counts(chosen)} | {why} |")
     head = path.read_text().partition("\n| ")[0]
     path.write_text(head + "\n" + "\n".join(lines) + "\n")
+
+
+def _counts(results: Sequence[Result]) -> str:
+    counts = Counter(item.status for item in results)
+    return " | ".join(str(counts[status]) for status in _STATUSES)
 
 
 def _short(reason: str, operator: str) -> str:
@@ -189,9 +202,9 @@ def main() -> int:
                 print(f"{result.status:8} {result.name}: {result.reason[:300]}", flush=True)
     finally:
         runtimes.close()
-    for title, chosen in (("of those about floats: ", [item for item in results if item.about_floats]), ("", results)):
+    for title, chosen in groups(results).items():
         counts = Counter(item.status for item in chosen)
-        print(title + ", ".join(f"{status} {counts[status]}" for status in _STATUSES))
+        print(f"{title}: " + ", ".join(f"{status} {counts[status]}" for status in _STATUSES))
     if arguments.document is not None:
         document(arguments.document, results)
     return 1 if any(result.status == "failed" for result in results) else 0

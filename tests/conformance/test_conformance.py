@@ -16,6 +16,11 @@ from mdeploy.backends import get_backend
 
 HERE = Path(__file__).parent
 NODES = "test_conv,pool,softmax,gemm,test_slice,_pad,test_resize,test_reduce_mean,test_batchnorm,test_add,test_concat"
+# Batch statistics, and corners aligned by scales that give no whole size: docs/conformance.md says why.
+EXPLAINED = (
+    *("batchnorm_example_training_mode", "batchnorm_epsilon_training_mode"),
+    *("resize_downsample_scales_linear_align_corners", "resize_downsample_scales_cubic_align_corners"),
+)
 MODELS = (
     "resnet18,squeezenet1_1,googlenet,mobilenet_v2,mobilenet_v3_small,shufflenet_v2_x1_0,efficientnet_b0,regnet_y_400mf"
 )
@@ -38,11 +43,12 @@ def command(script: str, *arguments: str) -> str:
 
 def test_onnx_backend_tests_pass_or_are_refused() -> None:
     output = command("onnx_backend.py", "--match", NODES, "--kinds", "node,light")
-    counts = re.search(r"passed (\d+), refused (\d+), failed (\d+)", output)
-    assert counts is not None, output
-    passed, _, failed = (int(count) for count in counts.groups())
-    assert failed == 0
-    assert passed > 150
+    counts = re.findall(r"^(.+): passed (\d+), refused (\d+), failed (\d+)$", output, re.MULTILINE)
+    assert next(title for title, *_ in counts) == "all"
+    assert all(failed == "0" for *_, failed in counts)
+    _, passed, refused, _ = counts[-1]  # float tests of operators that have a converter
+    assert int(passed) > 200
+    assert int(refused) <= len(EXPLAINED)
 
 
 @pytest.mark.parametrize("exporter", ["dynamo", "torchscript"])

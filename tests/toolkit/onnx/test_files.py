@@ -18,7 +18,7 @@ from onnx import TensorProto, helper, numpy_helper
 from mdeploy.backends import PrepareOptions, get_backend
 from mdeploy.caffe2.translate import UnsupportedModelError
 from mdeploy.conversion import Conversion, ConvertOptions, convert
-from mdeploy.errors import UnsupportedError
+from mdeploy.errors import CheckFailed, UnsupportedError
 from mdeploy.sources import SourceOptions
 
 node = helper.make_node
@@ -174,6 +174,15 @@ def test_several_inputs_and_outputs(tmp_path: Path) -> None:
     manifest = check(save(tmp_path / "m.onnx", nodes, inputs, constants, ("y", "raw")), tmp_path).artifact.manifest
     assert [spec.name for spec in manifest.inputs] == ["image", "vector"]
     assert [(spec.name, spec.meaning) for spec in manifest.outputs] == [("y", "probabilities"), ("raw", "logits")]
+
+
+def test_a_runtime_that_reads_the_standard_otherwise(tmp_path: Path) -> None:
+    # onnxruntime leaves the dilation out of SAME padding.
+    pool = node("MaxPool", ["x"], ["y"], kernel_shape=[3, 3], dilations=[2, 2], auto_pad="SAME_UPPER")
+    path = save(tmp_path / "m.onnx", [pool], {"x": (1, 3, 8, 8)}, {})
+    with pytest.raises(CheckFailed, match=r"by the ONNX standard and .* on onnxruntime.*give explicit pads"):
+        convert(path, ConvertOptions(output=tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
 
 
 # ------------------------------------------------------------------ refused, all at once, and nothing written

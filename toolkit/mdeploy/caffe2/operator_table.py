@@ -19,7 +19,8 @@ Operators that ONNX itself defines by simpler ones are written out by the pass `
 ones are all here. Everything else is refused: exit code 4, with every such node named, and nothing written.
 
 Opset is the first version of the operator that is read; newer ones, up to the newest that the installed onnx knows,
-are read as well. Data is float32 unless other types are listed; half and double precision are cast.
+are read as well. Data is float32 unless other types are listed; half and double precision and bfloat16 are cast.
+How ONNX's own tests of these operators fare is in conformance.md.
 
 | ONNX | opset | becomes in Caffe2 | limits | types |
 | --- | --- | --- | --- | --- |

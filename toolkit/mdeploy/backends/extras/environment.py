@@ -72,7 +72,7 @@ def why_missing(engine: Engine, packages: Sequence[str]) -> str:
 
 def how_to_install(engine: Engine, packages: Sequence[str]) -> str:
     """The command that brings it."""
-    if engine.heavy and tuple(packages) != engine.run:
+    if engine.heavy and set(packages) & set(engine.make):
         return f"mdeploy doctor --install {engine.name}"
     return f"pip install {' '.join(packages)}"
 

@@ -49,13 +49,11 @@ def data_inputs(init: Any, predict: Any, named: Collection[str] = ()) -> list[st
     return inputs or declared[:1]
 
 
-def input_shapes(
-    init: Any, predict: Any, given: Mapping[str, Shape], path: Path, dummies: bool = True
-) -> dict[str, Shape]:
+def input_shapes(init: Any, predict: Any, given: Mapping[str, Shape], path: Path) -> dict[str, Shape]:
     """Shape of every data input, from ``given`` (the name "" stands for the only one).
 
-    With ``dummies`` a picture that the init net fills an input with gives its shape. Raises ``UsageError`` that names
-    the inputs which are still without one, with what the net's first layer says about it.
+    A picture that the init net fills an input with gives its shape too. Raises ``UsageError`` that names the inputs
+    which are still without one, with what the net's first layer says about it.
     """
     names = data_inputs(init, predict, given.keys() - {""})
     shapes = dict(given)
@@ -66,9 +64,8 @@ def input_shapes(
         shapes[names[0]] = shapes.pop("")
     for name in shapes.keys() - set(names):
         raise UsageError(f"{path}: --input-shape {name}=...: no such data input; there is {', '.join(names) or 'none'}")
-    if dummies:
-        fills = {name: fill_shape(op) or () for op in init.op for name in op.output}
-        shapes.update({name: fills[name] for name in names if name not in shapes and len(fills.get(name, ())) == 4})
+    fills = {name: fill_shape(op) or () for op in init.op for name in op.output}
+    shapes.update({name: fills[name] for name in names if name not in shapes and len(fills.get(name, ())) == 4})
     missing = [name for name in names if name not in shapes]
     if missing:
         example = " ".join(f"--input-shape {name}={','.join(_guess(predict, init, name))}" for name in missing)

@@ -4,15 +4,11 @@ package org.mdeploy.harness;
 
 import static org.junit.Assert.assertEquals;
 import static org.junit.Assert.assertNotNull;
-import static org.junit.Assert.assertTrue;
 
-import android.app.Activity;
 import android.app.Instrumentation;
-import android.content.Intent;
 import android.os.Bundle;
 import androidx.test.platform.app.InstrumentationRegistry;
 import java.io.File;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.junit.Test;
 
@@ -29,40 +25,16 @@ public final class DeviceBenchmark {
 
   @Test
   public void runsAndHoldsParity() throws Exception {
-    final Instrumentation instrumentation = InstrumentationRegistry.getInstrumentation();
-    final BenchRequest request = BenchRequest.parse(null, InstrumentationRegistry.getArguments().getString("args"));
-    Activity activity = instrumentation.startActivitySync(
-        new Intent(instrumentation.getTargetContext(), MainActivity.class).addFlags(Intent.FLAG_ACTIVITY_NEW_TASK));
-    instrumentation.waitForIdleSync();
-
-    final CountDownLatch done = new CountDownLatch(1);
-    final Outcome[] result = new Outcome[1];
-    final boolean[] started = new boolean[1];
-    final BenchController controller = BenchController.get(instrumentation.getTargetContext());
-    instrumentation.runOnMainSync(
-        new Runnable() {
-          @Override
-          public void run() {
-            controller.setEndListener(
-                new BenchController.EndListener() {
-                  @Override
-                  public void onEnd(Outcome outcome) {
-                    result[0] = outcome;
-                    done.countDown();
-                  }
-                });
-            started[0] = controller.start(request);
-          }
-        });
-    assertTrue("another run is in progress", started[0]);
-    assertTrue("no end within " + PATIENCE_MINUTES + " minutes", done.await(PATIENCE_MINUTES, TimeUnit.MINUTES));
-
-    Outcome outcome = result[0];
+    Instrumentation instrumentation = InstrumentationRegistry.getInstrumentation();
+    BenchRequest request = BenchRequest.parse(null, InstrumentationRegistry.getArguments().getString("args"));
+    InstrumentedRun run = InstrumentedRun.start(instrumentation, request);
+    Outcome outcome = run.await(PATIENCE_MINUTES, TimeUnit.MINUTES);
+    assertNotNull("no end within " + PATIENCE_MINUTES + " minutes", outcome);
     Bundle summary = new Bundle();
     summary.putString("mdeploy", outcome.endMarker());
     instrumentation.sendStatus(0, summary);
     if (outcome.reportFile != null) {
-      File place = activity.getExternalFilesDir(null);
+      File place = run.activity.getExternalFilesDir(null);
       assertNotNull("external storage is not there", place);
       Files.replace(
           new File(place, "report.json"),

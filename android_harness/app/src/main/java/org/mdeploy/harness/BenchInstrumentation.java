@@ -4,9 +4,8 @@ package org.mdeploy.harness;
 
 import android.app.Activity;
 import android.app.Instrumentation;
-import android.content.Intent;
 import android.os.Bundle;
-import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Runs one benchmark with the screen in front and ends with its result:
@@ -36,44 +35,15 @@ public final class BenchInstrumentation extends Instrumentation {
       end(Status.USAGE, e.getMessage(), null);
       return;
     }
-    Intent intent = new Intent(getTargetContext(), MainActivity.class).addFlags(Intent.FLAG_ACTIVITY_NEW_TASK);
-    startActivitySync(intent);
-    waitForIdleSync();
     Outcome outcome;
     try {
-      outcome = run(request);
+      // As long as it takes: the host that started us knows when to give up.
+      outcome = InstrumentedRun.start(this, request).await(Long.MAX_VALUE, TimeUnit.NANOSECONDS);
     } catch (InterruptedException e) {
       end(Status.CANCELLED, "interrupted", null);
       return;
     }
     end(outcome.status, outcome.endMarker(), outcome);
-  }
-
-  private Outcome run(final BenchRequest request) throws InterruptedException {
-    final BenchController controller = BenchController.get(getTargetContext());
-    final CountDownLatch done = new CountDownLatch(1);
-    final Outcome[] result = new Outcome[1];
-    runOnMainSync(
-        new Runnable() {
-          @Override
-          public void run() {
-            controller.setEndListener(
-                new BenchController.EndListener() {
-                  @Override
-                  public void onEnd(Outcome outcome) {
-                    result[0] = outcome;
-                    done.countDown();
-                  }
-                });
-            if (!controller.start(request)) {
-              result[0] = new Outcome(
-                  request, Status.UNAVAILABLE, getTargetContext().getString(R.string.busy), null, null, null, null);
-              done.countDown();
-            }
-          }
-        });
-    done.await();
-    return result[0];
   }
 
   private void end(int status, String summary, Outcome outcome) {

@@ -8,9 +8,9 @@ import java.util.List;
 
 /**
  * The options of the harness, field by field as in {@code mdeploy/harness.h}. Zero and null leave the choice to the
- * harness. The JNI library reads these fields by name.
+ * harness. The JNI library reads these fields and those of {@link MeasureOptions} by name.
  */
-final class HarnessOptions {
+final class HarnessOptions extends MeasureOptions {
   String initPath;
   String predictPath;
   String manifestPath;
@@ -18,16 +18,6 @@ final class HarnessOptions {
   String picturePath;
   String outputDir;
   String goldenDir;
-  double tolerance;
-  int threads;
-  String affinity;
-  int warmup;
-  int runs;
-  double minSeconds;
-  int rounds;
-  double cooldownSeconds;
-  double sustainedMinutes;
-  boolean profile;
   String reportPath;
 
   /** Fills in the nets and the manifest of an unpacked model. */

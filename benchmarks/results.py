@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes docs/results.md: the paper's Tables 4 and 5 for the bundled model, by the commands that the page names.
 
-    python benchmarks/results.py CIFAR10_TEST_FOLDER [-o docs/results.md] [--backends A,B] [--limit N]
+    python benchmarks/results.py CIFAR10_TEST_FOLDER [-o docs/results.md] [--backends A,B] [--limit N] [--work FOLDER]
 
-The folder holds one folder per class. Times are only as good as the machine is idle meanwhile.
+The folder holds one folder per class. Times are only as good as the machine is idle meanwhile. With --work a step whose
+outcome lies there already is not run again.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ PAGE = """\
 The paper's Tables 4 and 5 for the bundled model, `examples/resnest_small_cifar10.pt`. Every runtime computes in float32
 on one thread, in a process of its own, and they take turns of 32 pictures; a picture's time is that of the runtime
 alone. The paper's small set was 50 pictures from outside CIFAR; here it is a subset of the large one, spread evenly
-over its classes. The interval is Wilson's, at 95 %.
+over its classes. The interval is Wilson's, at 95 %. Loading is the runtime, the model and the first run. Peak memory is
+the process's, Python included, and all of torch where the runtime comes with it.
 
 Measured on {machine}.
 
@@ -53,28 +55,33 @@ Measured on {machine}.
 @click.option("-o", "output", type=click.Path(path_type=Path), default=ROOT / "docs" / "results.md")
 @click.option("--backends", help="Default: every installed one.")
 @click.option("--limit", type=int, help="Fewer pictures of the large set, for trying this out.")
-def main(data: Path, output: Path, backends: str | None, limit: int | None) -> None:
+@click.option("--work", type=click.Path(path_type=Path, file_okay=False), help="Default: a folder that is removed.")
+def main(data: Path, output: Path, backends: str | None, limit: int | None, work: Path | None) -> None:
     """Run the commands in an empty folder and write the page."""
     chosen = ["--backends", backends] if backends else []
     fewer = ["--limit", str(limit)] if limit else []
-    convert = ["convert", CHECKPOINT.name]
-    predict = ["predict", PICTURE.name, "--threads", "1", *chosen, "--markdown", "table4.md"]
     evaluate = ["evaluate", "--data", "cifar10/test", "--small-data", "cifar10/test", "--small-limit", "50"]
-    evaluate += [*fewer, *chosen, "--markdown", "table5.md"]
+    steps = {  # by what they write
+        "mdeploy-out": ["convert", CHECKPOINT.name],
+        "table4.md": ["predict", PICTURE.name, "--threads", "1", *chosen, "--markdown", "table4.md"],
+        "table5.md": [*evaluate, *fewer, *chosen, "--markdown", "table5.md"],
+    }
     with tempfile.TemporaryDirectory() as place:
-        folder = Path(place)
+        folder = work or Path(place)
+        (folder / "cifar10").mkdir(parents=True, exist_ok=True)
         for path in (CHECKPOINT, PICTURE):
             shutil.copy(path, folder)
-        (folder / "cifar10").mkdir()
-        (folder / "cifar10" / "test").symlink_to(data.resolve())
-        for command in (convert, predict, evaluate):
+        if not (folder / "cifar10" / "test").is_symlink():
+            (folder / "cifar10" / "test").symlink_to(data.resolve())
+        for made, command in steps.items():
             click.echo(f"mdeploy {' '.join(command)}", err=True)
-            done = subprocess.run([Path(sys.executable).with_name("mdeploy"), *command], cwd=folder, check=False)
-            if done.returncode:
-                raise SystemExit(done.returncode)
+            if not (folder / made).exists():
+                done = subprocess.run([Path(sys.executable).with_name("mdeploy"), *command], cwd=folder, check=False)
+                if done.returncode:
+                    raise SystemExit(done.returncode)
         page = PAGE.format(
             machine=_machine(),
-            commands="\n".join(f"$ mdeploy {' '.join(command)}" for command in (convert, predict, evaluate)),
+            commands="\n".join(f"$ mdeploy {' '.join(command)}" for command in steps.values()),
             table4=_body(folder / "table4.md"),
             table5=_body(folder / "table5.md"),
         )

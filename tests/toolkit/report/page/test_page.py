@@ -78,6 +78,8 @@ def test_everything_is_on_it(files: list[str], tmp_path: Path, capsys: pytest.Ca
     report = json.loads(Path(files[0]).read_text())
     assert f"median {report['latency_ms']['p50']:.3f} ms" in text
     assert "top-1 88.00%" in text
+    assert "every one is within the tolerance" in text
+    assert "<td>30.00%</td>" in text, "the training run's best accuracy"
     assert text.count('class="plot"') == 7  # 2 of latency, operators, accuracy, parity, layers, training
     assert "&lt;b&gt;cpu&lt;/b&gt;" in text
     assert "<b>cpu</b>" not in text, "text out of a file became markup"
@@ -86,6 +88,26 @@ def test_everything_is_on_it(files: list[str], tmp_path: Path, capsys: pytest.Ca
 def test_nothing_is_fetched(files: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = page(files, tmp_path)
     assert not re.findall(r"""<(?:script|link|img|iframe)[^>]+(?:src|href)=["'](?!data:)""", text)
+
+
+def test_names_out_of_a_report_are_no_markup(document: dict[str, Any], tmp_path: Path) -> None:
+    hostile = "</script><script>window.owned=1</script><img src=x onerror=owned()>"
+    document["model"]["name"] = document["device"]["model"] = document["warnings"][0] = hostile
+    document["ops"][0]["name"] = document["ops"][0]["kernel"] = document["isa"] = hostile
+    (tmp_path / "hostile.json").write_text(json.dumps(document))
+    text = page([str(tmp_path / "hostile.json")], tmp_path)
+    assert "window.owned" in text
+    assert "<script>window.owned" not in text
+    assert "<img" not in text
+
+
+def test_what_makes_a_figure_doubtful_and_where_it_ran(document: dict[str, Any], tmp_path: Path) -> None:
+    document["device"]["soc"], document["error"], document["status"] = "SoC 9", "it broke", "check_failed"
+    (tmp_path / "report.json").write_text(json.dumps(document))
+    text = page([str(tmp_path / "report.json")], tmp_path)
+    for fact in ("1 of 3 runs are outliers", "it broke", "SoC 9", "41.5 °C", "80 %", "neon", "-O3", "big"):
+        assert fact in text, fact
+    assert text.count('class="plot"') == 4  # 2 of latency, sustained, operators
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")

@@ -30,6 +30,7 @@ _PALETTE = ("#0072b2", "#e69f00", "#009e73", "#d55e00", "#cc79a7", "#56b4e9")
 _INK = "#808080"
 _MAX_POINTS = 1500
 _MAX_OPERATORS = 25
+_MAX_LEGEND = 26
 
 Plot = Any
 
@@ -43,7 +44,7 @@ def latency_distribution(benches: Sequence[Document]) -> Plot | None:
         share = np.arange(1, ordered.size + 1) / ordered.size
         keep = _thin(ordered.size)
         data = ColumnDataSource({"ms": ordered[keep], "share": share[keep], "run": [name] * len(keep)})
-        plot.step("ms", "share", source=data, mode="after", line_width=2, color=colour, legend_label=name)
+        plot.step("ms", "share", source=data, mode="after", line_width=2, color=colour, legend_label=_short(name))
         drawn = True
     return _finish(plot, [("run", "@run"), ("ms", "@ms{0.000}"), ("share", "@share{0.0%}")]) if drawn else None
 
@@ -55,27 +56,38 @@ def latency_over_time(benches: Sequence[Document]) -> Plot | None:
     for (name, samples), colour in zip(_samples(benches), cycle(_PALETTE), strict=False):
         keep = _thin(len(samples))
         data = ColumnDataSource({"run": keep, "ms": np.asarray(samples)[keep], "name": [name] * len(keep)})
-        plot.scatter("run", "ms", source=data, size=4, alpha=0.5, color=colour, legend_label=name)
+        plot.scatter("run", "ms", source=data, size=4, alpha=0.5, color=colour, legend_label=_short(name))
         drawn = True
     return _finish(plot, [("bench", "@name"), ("run", "@run"), ("ms", "@ms{0.000}")]) if drawn else None
 
 
 def sustained_plot(benches: Sequence[Document]) -> Plot | None:
-    """Median per minute of sustained runs."""
-    plot = _figure("Sustained: median of each minute", "minute", "ms")
+    """Median (line) and 90th percentile (dashed) per minute of sustained runs."""
+    plot = _figure("Sustained: median of each minute, and 90th percentile (dashed)", "minute", "ms")
     drawn = False
     for bench, colour in zip(benches, cycle(_PALETTE), strict=False):
         minutes = [minute for minute in bench.data["sustained"] if minute["p50"] is not None]
         if minutes:
-            data = ColumnDataSource({"minute": [m["minute"] for m in minutes], "ms": [m["p50"] for m in minutes]})
-            plot.line("minute", "ms", source=data, line_width=2, color=colour, legend_label=bench.name)
-            plot.scatter("minute", "ms", source=data, size=6, color=colour, legend_label=bench.name)
+            first = minutes[0]["p50"] or 1.0
+            columns = {"minute": [m["minute"] for m in minutes], "ms": [m["p50"] for m in minutes]}
+            columns |= {"p90": [m["p90"] for m in minutes], "slower": [m["p50"] / first - 1 for m in minutes]}
+            heat = [m["thermal"]["max_c"] for m in minutes]
+            columns["heat"] = ["-" if value is None else f"{value:.1f} °C" for value in heat]
+            data = ColumnDataSource(columns)
+            label = _short(bench.name)
+            plot.line("minute", "ms", source=data, line_width=2, color=colour, legend_label=label)
+            dashes = {"line_dash": "dashed", "line_alpha": 0.7, "color": colour, "legend_label": label}
+            plot.line("minute", "p90", source=data, **dashes)
+            plot.scatter("minute", "ms", source=data, size=6, color=colour, legend_label=label)
             drawn = True
-    return _finish(plot, [("minute", "@minute"), ("median ms", "@ms{0.000}")]) if drawn else None
+    tips = [("minute", "@minute"), ("median ms", "@ms{0.000}"), ("p90 ms", "@p90{0.000}")]
+    tips += [("against the first minute", "@slower{+0.0%}"), ("hottest", "@heat")]
+    return _finish(plot, tips) if drawn else None
 
 
 def operators_plot(bench: Document) -> Plot | None:
     """Where the time of one profiled run goes, slowest operators first."""
+    total = sum(op["ms"] for op in bench.data["ops"]) or 1.0
     operators = sorted(bench.data["ops"], key=lambda op: -op["ms"])[:_MAX_OPERATORS]
     if not operators:
         return None
@@ -83,9 +95,15 @@ def operators_plot(bench: Document) -> Plot | None:
     height = 120 + 20 * len(labels)
     plot = _figure(f"Time per operator: {bench.name}", "ms", "", y_range=_unique(labels)[::-1], height=height)
     data = {"label": _unique(labels), "ms": [op["ms"] for op in operators]}
+    data["share"] = [op["ms"] / total for op in operators]
     data |= {"kernel": [op.get("kernel") or "-" for op in operators], "macs": [op["macs"] for op in operators]}
     plot.hbar(y="label", right="ms", height=0.7, source=ColumnDataSource(data), color=_PALETTE[0])
-    tips = [("operator", "@label"), ("ms", "@ms{0.0000}"), ("kernel", "@kernel"), ("multiply-adds", "@macs{0,0}")]
+    tips = [
+        ("operator", "@label"),
+        ("ms", "@ms{0.0000} (@share{0.0%})"),
+        ("kernel", "@kernel"),
+        ("multiply-adds", "@macs{0,0}"),
+    ]
     return _finish(plot, tips)
 
 
@@ -121,7 +139,7 @@ def layers_plot(layers: Document) -> Plot | None:
             columns = {"index": [layer["index"] for layer in found], "needs": [f["required_tolerance"] for f in found]}
             columns |= {"blob": [f["blob"] for f in found], "type": [f["operator"] for f in found]}
             data = ColumnDataSource(columns)
-            plot.scatter("index", "needs", source=data, size=6, color=colour, legend_label=backend["name"])
+            plot.scatter("index", "needs", source=data, size=6, color=colour, legend_label=_short(backend["name"]))
             drawn = True
     _mark(plot, layers.data["tolerance"]["tol"], "y")
     tips = [("blob", "@blob"), ("operator", "@type"), ("needs", "@needs{0.00e+0}")]
@@ -133,7 +151,12 @@ def accuracy_plot(evaluation: Document, place: int) -> Plot | None:
     result = evaluation.data["sets"][place]
     sizes = {runtime["name"]: runtime["model_bytes"] for runtime in evaluation.data["runtimes"]}
     largest = max([size for size in sizes.values() if size] or [1])
-    plot = _figure(f"Accuracy against time: {result['title']}", "median ms per picture", "top-1 %", x_axis_type="log")
+    plot = _figure(
+        f"Accuracy, time and size (area of a dot): {result['title']}",
+        "median ms per picture",
+        "top-1 %",
+        x_axis_type="log",
+    )
     for row, colour in zip(result["runtimes"], cycle(_PALETTE), strict=False):
         size, top1, name = sizes.get(row["runtime"]), row["top1"], row["runtime"]
         columns = {"ms": [row["ms_per_picture"]["p50_ms"]], "top1": [top1["value"] * 100], "runtime": [name]}
@@ -156,7 +179,12 @@ def training_plot(logs: Sequence[Document]) -> Plot | None:
         if epochs:
             columns = {"epoch": [e["epoch"] for e in epochs], "accuracy": [e["test_accuracy"] * 100 for e in epochs]}
             plot.line(
-                "epoch", "accuracy", source=ColumnDataSource(columns), line_width=2, color=colour, legend_label=log.name
+                "epoch",
+                "accuracy",
+                source=ColumnDataSource(columns),
+                line_width=2,
+                color=colour,
+                legend_label=_short(log.name),
             )
             drawn = True
     return _finish(plot, [("epoch", "@epoch"), ("accuracy %", "@accuracy{0.00}")]) if drawn else None
@@ -169,6 +197,10 @@ def _samples(benches: Sequence[Document]) -> list[tuple[str, Any]]:
 
 def _thin(count: int) -> Any:
     return np.unique(np.linspace(0, count - 1, min(count, _MAX_POINTS)).round().astype(int))
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= _MAX_LEGEND else f"{name[: _MAX_LEGEND - 3]}..."
 
 
 def _unique(labels: Sequence[str]) -> list[str]:
@@ -212,7 +244,13 @@ def _figure(title: str, x: str, y: str, **options: Any) -> Plot:
 
 def _finish(plot: Plot, tips: list[tuple[str, str]]) -> Plot:
     plot.add_tools(HoverTool(tooltips=tips))
-    for legend in plot.legend:
+    for legend in list(plot.legend):
+        # Outside, where it hides nothing, and in two columns that a phone has room for.
+        plot.center.remove(legend)
+        plot.add_layout(legend, "below")
+        legend.ncols = 2
+        legend.label_text_font_size = "11px"
+        legend.margin = legend.padding = 2
         legend.background_fill_alpha = 0
         legend.border_line_alpha = 0
         legend.label_text_color = _INK

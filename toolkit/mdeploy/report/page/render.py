@@ -15,6 +15,8 @@ from mdeploy.report.page.gather import Document
 
 __all__ = ["render_page"]
 
+_WORST = 8
+
 
 @dataclass
 class Table:
@@ -111,7 +113,8 @@ def _bench_section(benches: list[Document]) -> Section:
     section.plots = [plot for plot in wanted if plot is not None]
     headings = ("Run", "Model", "n", "median ms", "p90 ms", "p99 ms", "load ms", "first run ms", "peak MB", "parity")
     table = Table("Runs", headings)
-    devices = Table("Devices", ("Run", "Device", "System", "ABI", "Cores", "Threads", "Instruction set", "Emulated"))
+    headings = ("Run", "Device", "SoC", "System", "ABI", "Cores", "Threads", "Affinity", "Instruction set", "Runner")
+    devices = Table("Devices", (*headings, "Hottest", "Battery", "Emulated"))
     for bench in benches:
         data, latency, device = bench.data, bench.data["latency_ms"] or {}, bench.data["device"]
         passed = sum(entry["passed"] for entry in data["parity"])
@@ -123,8 +126,13 @@ def _bench_section(benches: list[Document]) -> Section:
         system = " ".join(filter(None, (device["os"], device.get("os_version"))))
         named = device["model"] or "-"
         emulated = "yes" if data["emulated"] else "no"
-        settings = (str(len(device["cores"])), str(data["threads"]), data["isa"], emulated)
-        devices.rows.append((bench.name, named, system, device["abi"], *settings))
+        affinity = data["affinity"]["requested"] + ("" if data["affinity"]["applied"] else " (not applied)")
+        settings = (str(len(device["cores"])), str(data["threads"]), affinity, data["isa"], data["runner"])
+        readings = (_degrees(data["thermal"]["after"]["max_c"]), _percent(data["battery"]["level_percent"]), emulated)
+        devices.rows.append((bench.name, named, device.get("soc") or "-", system, device["abi"], *settings, *readings))
+        table.notes += [f"{bench.name}: {warning}" for warning in data["warnings"]]
+        if data["error"]:
+            table.notes.append(f"{bench.name}: {data['status']}: {data['error']}")
     section.tables = [table, devices]
     return section
 
@@ -187,7 +195,28 @@ def _parity_section(parities: list[Document], layers: list[Document]) -> Section
             if not backend["results"]:
                 table.notes.append(f"{backend['title']}: {backend['status']}: {backend['reason']}")
         section.tables.append(table)
+    section.tables += [table for layer in layers for table in _worst_layers(layer)]
     return section
+
+
+def _worst_layers(layers: Document) -> list[Table]:
+    tables = []
+    for backend in layers.data["backends"]:
+        first = backend["first_beyond"]
+        title = f"{backend['name']} against {layers.data['reference']}: worst tensors ({layers.name})"
+        table = Table(title, ("Tensor", "Operator", "Case", "max abs", "needs", "verdict"))
+        for layer in backend["layers"][:_WORST]:
+            verdict = "pass" if layer["passed"] else "FAIL"
+            figures = (_exponent(layer["max_abs"]), _exponent(layer["required_tolerance"]), verdict)
+            table.rows.append((layer["blob"], layer["operator"], layer["case"], *figures))
+        table.notes.append(
+            f"{len(backend['layers'])} tensors; "
+            + ("every one is within the tolerance" if first is None else f"the first past the tolerance is {first}")
+        )
+        if backend["reason"]:
+            table.notes = [f"{backend['name']}: {backend['reason']}"]
+        tables.append(table)
+    return tables
 
 
 def _training_section(logs: list[Document]) -> Section:
@@ -197,6 +226,16 @@ def _training_section(logs: list[Document]) -> Section:
     plot = plots.training_plot(logs) if logs else None
     if plot is not None:
         section.plots.append(plot)
+    table = Table("Training runs", ("Run", "Model", "Data", "Epochs", "Best accuracy", "Last accuracy", "Images/s"))
+    for log in logs:
+        epochs = log.data["epochs"]
+        found = [e["test_accuracy"] for e in epochs if isinstance(e.get("test_accuracy"), (int, float))]
+        speeds = [e["images_per_second"] for e in epochs if isinstance(e.get("images_per_second"), (int, float))]
+        accuracies = [f"{value:.2%}" for value in (max(found), found[-1])] if found else ["-", "-"]
+        speed = f"{sum(speeds) / len(speeds):.0f}" if speeds else "-"
+        names = (str(epochs[-1].get(key, "-")) for key in ("model", "data"))
+        table.rows.append((log.name, *names, str(epochs[-1]["epoch"]), *accuracies, speed))
+    section.tables = [table] if table.rows else []
     return section
 
 
@@ -207,7 +246,7 @@ def _provenance_section(documents: Sequence[Document]) -> Section:
         data = document.data
         if document.kind == "bench":
             facts = [f"{name} {value}" for name, value in data["versions"].items()]
-            facts += [f"{data['compiler']['id']} {data['compiler']['build_type']}"]
+            facts += [f"{data['compiler']['id']} {data['compiler']['build_type']} {data['compiler']['flags']}".strip()]
             facts += [f"{name} {entry['sha256'] or 'unchecked'}" for name, entry in data["files"].items()]
         elif document.kind == "evaluation":
             facts = [f"{runtime['name']} {runtime['version']}" for runtime in data["runtimes"]]
@@ -215,13 +254,21 @@ def _provenance_section(documents: Sequence[Document]) -> Section:
         elif document.kind == "parity":
             facts = [f"{backend['name']} {backend['version'] or backend['status']}" for backend in data["backends"]]
         elif document.kind == "layers":
-            facts = [f"reference: {data['reference']}"]
+            facts = [f"reference: {data['reference']}", *(backend["name"] for backend in data["backends"])]
         else:
             first = data["epochs"][0]
             facts = [f"{key} {first[key]}" for key in ("model", "data", "device", "precision") if key in first]
         table.rows.append((document.name, document.kind, "; ".join(map(str, facts))))
     section.tables = [table] if table.rows else []
     return section
+
+
+def _degrees(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} °C"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f} %"
 
 
 def _ms(value: float | None) -> str:

@@ -63,6 +63,22 @@ def test_the_papers_tables(logs: list[Path]) -> None:
     )
 
 
+def test_accuracies_on_different_data_are_not_averaged(tmp_path: Path) -> None:
+    runs = read_results(
+        [
+            write_log(tmp_path / "a.jsonl", [0.9], [1.0], device="V100"),
+            write_log(tmp_path / "b.jsonl", [0.8], [1.0], device="K80"),
+            write_log(tmp_path / "c.jsonl", [0.3], [1.0], device="V100", data="cifar100"),
+        ]
+    )
+    assert accuracy_table(runs).rows == (
+        ("V100, cifar10", "0.9000"),
+        ("K80, cifar10", "0.8000"),
+        ("Average, cifar10", "0.8500"),
+        ("V100, cifar100", "0.3000"),
+    )
+
+
 def test_tables_as_markdown_csv_and_on_a_terminal(logs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
     names = list(map(str, logs))
     assert run(["tables", *names, "--format", "markdown"], root, "mdeploy-train") == 0
@@ -88,6 +104,15 @@ def test_figures_are_drawn_per_data_set_and_are_reproducible(logs: list[Path], t
         # Both blocks' colours are there.
         colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
     assert {(0x1F, 0x5F, 0xA8), (0xC8, 0x56, 0x1B)} <= colours
+
+
+def test_a_transfer_is_drawn_beside_runs_from_scratch(logs: list[Path], tmp_path: Path) -> None:
+    scratch = write_log(tmp_path / "e.jsonl", [0.1, 0.2], [26.0, 26.0], data="cifar100")
+    assert run(["figures", str(logs[3]), str(scratch), "-o", str(tmp_path)], root, "mdeploy-train") == 0
+    with Image.open(tmp_path / "accuracy-cifar100-transfer.png") as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+    assert {(0x1F, 0x5F, 0xA8), (0x9A, 0x9A, 0x9A)} <= colours
+    assert (tmp_path / "accuracy-cifar100.png").is_file()
 
 
 def test_figures_into_a_missing_folder(logs: list[Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

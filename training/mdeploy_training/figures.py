@@ -14,11 +14,14 @@ __all__ = ["draw_figures"]
 
 _COLOURS = {"basic": "#1f5fa8", "bottleneck": "#c8561b"}
 _OTHER_COLOUR = "#555555"
+_SCRATCH_COLOUR = "#9a9a9a"
 _STYLES = ("-", "--", ":", "-.")
 
 
 def draw_figures(runs: Sequence[RunResult], folder: Path) -> list[Path]:
     """Write one figure for each data set that was trained on, and one for each that was transferred to.
+
+    Runs on the same data set from scratch are drawn in grey beside the transferred ones: what the transfer gained.
 
     Returns:
         ``accuracy-DATA.png`` and ``.svg`` in ``folder``, ``accuracy-DATA-transfer`` for transferred runs. Equal runs
@@ -31,11 +34,13 @@ def draw_figures(runs: Sequence[RunResult], folder: Path) -> list[Path]:
     try:
         import matplotlib as mpl
         from matplotlib.figure import Figure
+        from matplotlib.ticker import MaxNLocator
     except ImportError as error:
         raise UnavailableError("figures needs matplotlib: pip install 'mdeploy[train]'") from error
     written = []
     for data, transferred in dict.fromkeys((run.data, run.transferred) for run in runs):
         group = [run for run in runs if (run.data, run.transferred) == (data, transferred)]
+        scratch = [run for run in runs if transferred and run.data == data and not run.transferred]
         with mpl.rc_context({"svg.hashsalt": "mdeploy", "font.size": 10}):
             figure = Figure(figsize=(6.4, 4.0), dpi=150, layout="constrained")
             axes = figure.add_subplot()
@@ -48,6 +53,15 @@ def draw_figures(runs: Sequence[RunResult], folder: Path) -> list[Path]:
                     color=_COLOURS.get(run.block, _OTHER_COLOUR),
                     label=f"{label}: {100 * run.final_accuracy:.2f} %",
                 )
+            for run, label in zip(scratch, _labels(scratch), strict=True):
+                axes.plot(
+                    range(1, len(run.accuracy) + 1),
+                    [100 * value for value in run.accuracy],
+                    _STYLES[scratch.index(run) % len(_STYLES)],
+                    color=_SCRATCH_COLOUR,
+                    label=f"{label}, from scratch: {100 * run.final_accuracy:.2f} %",
+                )
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
             axes.set_xlabel("epoch")
             axes.set_ylabel("test accuracy (%)")
             axes.set_title(f"Transfer to {data}" if transferred else f"Training on {data}")

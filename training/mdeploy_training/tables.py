@@ -50,16 +50,24 @@ class Table:
 
 
 def accuracy_table(runs: Sequence[RunResult]) -> Table:
-    """Table 2: test accuracy after the last epoch. A row per device, their average, and the transferred runs."""
+    """Table 2: test accuracy after the last epoch.
+
+    A row per device and data set, the average over the devices of each data set, and the transferred runs.
+    """
     blocks = _blocks(runs)
     direct = [run for run in runs if not run.transferred]
+    sets = _unique(run.data for run in direct)
+    rows = []
+    for data in sets:
+        suffix = f", {data}" if len(sets) > 1 else ""
+        group = [run for run in direct if run.data == data]
+        devices = _unique(run.device for run in group)
+        for device in devices:
+            here = [run for run in group if run.device == device]
+            rows.append((device + suffix, *_cells(blocks, here, _accuracy, "{:.4f}")))
+        if len(devices) > 1:
+            rows.append(("Average" + suffix, *_cells(blocks, group, _accuracy, "{:.4f}")))
     transferred = [run for run in runs if run.transferred]
-    rows = [
-        (device, *_cells(blocks, [run for run in direct if run.device == device], _accuracy, "{:.4f}"))
-        for device in _unique(run.device for run in direct)
-    ]
-    if len(rows) > 1:
-        rows.append(("Average", *_cells(blocks, direct, _accuracy, "{:.4f}")))
     rows += [
         (f"Transfer to {data}", *_cells(blocks, [run for run in transferred if run.data == data], _accuracy, "{:.4f}"))
         for data in _unique(run.data for run in transferred)

@@ -2,15 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """The nets of the comparison, and the form of them that other runtimes like best.
 
+``python -m peer_runtimes.nets NET FILE`` writes a checkpoint of a net with random weights and calibrated normalisation.
 Imports nothing of mdeploy but its models, so that it works in the peers' own environment.
 """
 
 from __future__ import annotations
 
+import importlib
+import sys
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["NETS", "Net", "load_model", "sliced"]
+__all__ = ["NETS", "Net", "load_model", "make_checkpoint", "sliced"]
 
 
 @dataclass(frozen=True)
@@ -22,22 +25,39 @@ class Net:
     size: int
     macs: int
     classes: int
+    package: str = "mdeploy_training.models"
 
 
 NETS = {
     "basic": Net("resnest50_cifar", {"block": "basic"}, 32, 1_161_288_704, 10),
     "bottleneck": Net("resnest50_cifar", {"block": "bottleneck"}, 32, 1_299_716_096, 10),
     "resnest50": Net("resnest50", {}, 224, 5_371_160_576, 1000),
+    "resnet18": Net("resnet18", {}, 224, 1_814_073_344, 1000, "torchvision.models"),
+    "resnet50": Net("resnet50", {}, 224, 4_089_184_256, 1000, "torchvision.models"),
+    "mobilenet_v2": Net("mobilenet_v2", {}, 224, 300_774_272, 1000, "torchvision.models"),
 }
+
+
+def make_checkpoint(net: Net, path: str) -> None:
+    """Write ``path`` with the net's ``state_dict``: random weights, calibrated normalisation."""
+    import torch
+
+    from mdeploy_training.calibration import calibrate
+
+    torch.manual_seed(0)
+    model = calibrate(_new_model(net), (1, 3, net.size, net.size))
+    torch.save({"state_dict": model.state_dict()}, path)
+
+
+def _new_model(net: Net) -> Any:
+    return getattr(importlib.import_module(net.package), net.model)(**net.arguments)
 
 
 def load_model(net: Net, checkpoint: str) -> Any:
     """The net in evaluation mode with the checkpoint's weights."""
     import torch
 
-    import mdeploy_training.models
-
-    model = getattr(mdeploy_training.models, net.model)(**net.arguments).eval()
+    model = _new_model(net).eval()
     model.load_state_dict(torch.load(checkpoint, weights_only=True)["state_dict"])
     return model
 
@@ -84,3 +104,7 @@ def sliced(model: Any) -> Any:
 
     rewrite(model)
     return model
+
+
+if __name__ == "__main__":
+    make_checkpoint(NETS[sys.argv[1]], sys.argv[2])

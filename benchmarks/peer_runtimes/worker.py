@@ -38,7 +38,7 @@ def _mdeploy(job: Job) -> Run:
     loaded = native.load_net(
         (job.directory / "artifact/init_net.pb").read_bytes(),
         (job.directory / "artifact/predict_net.pb").read_bytes(),
-        [native.TensorSpec("input", job.x.shape, "float32")],
+        [native.TensorSpec("", job.x.shape, "float32")],  # by position
     )
     session = loaded.session(threads=job.threads)
     return lambda: session.run([job.x])[0]

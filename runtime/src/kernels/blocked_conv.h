@@ -51,6 +51,34 @@ class WeightView {
 // The bias padded to whole blocks, zeros where there is none.
 std::vector<float> padded_bias(const ConvShape& shape, const float* bias);
 
+// One picture of a batch, and what the epilogue adds to it (null for nothing).
+struct Picture {
+  const float* x = nullptr;
+  float* y = nullptr;
+  const float* residual = nullptr;
+};
+
+// Whether the epilogue makes something else of the zero lanes beyond c_out, and the repair.
+bool epilogue_disturbs_padding(const ConvShape& shape, const ConvEpilogue& epilogue);
+void clear_padding_lanes(const ConvShape& shape, float* y);
+
+// Calls run(picture) for each picture of the batch, from the input's layout to blocks; the lanes beyond c_out are zero
+// afterwards.
+template <typename F>
+void for_each_picture(const ConvShape& s, Layout input, const ConvEpilogue& epilogue, const ConvArguments& args,
+                      F&& run) {
+  const int64_t x_step = args.x_stride != 0 ? args.x_stride : input.picture_size(s.c_in, s.h, s.w);
+  const int64_t dense = Layout::blocked(kChannelBlock).picture_size(s.c_out, s.out_h, s.out_w);
+  const int64_t y_step = args.y_stride != 0 ? args.y_stride : dense;
+  const int64_t residual_step = args.residual_stride != 0 ? args.residual_stride : dense;
+  for (int64_t n = 0; n < s.n; ++n) {
+    const Picture picture = {args.x + n * x_step, args.y + n * y_step,
+                             epilogue.residual ? args.residual + n * residual_step : nullptr};
+    run(picture);
+    if (epilogue_disturbs_padding(s, epilogue)) clear_padding_lanes(s, picture.y);
+  }
+}
+
 // How `pixels` outputs are cut into register tiles: `blocks` output blocks at a time (fewer at the end of a section),
 // each pass in `tiles` parts as equal as can be.
 struct Tiling {
@@ -67,18 +95,16 @@ int pass_blocks(const IsaKernels& isa, int preferred, int64_t remaining);
 // Runs the tiles of `pixels` outputs for the blocks [0, blocks) of one pass; a.y_step etc. as in TileArgs.
 void run_tiles(const IsaKernels& isa, TileArgs args, int blocks, int64_t pixels);
 
-// Weights larger than this in one convolution do not stay in a core's cache from run to run.
+// Weights larger than this in one convolution come from memory while it runs.
 constexpr int64_t kStreamedWeightBytes = 1 << 20;
-// How far ahead of use streamed weights are fetched, in floats: 8 KB, the time of one access to memory.
-constexpr int64_t kPrefetchFloats = 2048;
+// How far ahead of use weights are fetched, in floats. A net's weights push each other out of the cache from run to run,
+// however small those of one layer are. `pass_floats` are those of one pass over the outputs: the next pass's are
+// fetched where both have room beside the input; else 8 KB ahead, the time of one access to memory.
+constexpr int64_t prefetch_floats(int64_t pass_floats) { return pass_floats <= 8192 ? pass_floats : 2048; }
 
 // What stands between the register and the output: bias and epilogue of the channels from `out_block` on.
 StoreRule store_rule(const ConvEpilogue& epilogue, const std::vector<float>& bias, int64_t out_block,
                      const float* residual);
-
-// Whether the epilogue makes something else of the zero lanes beyond c_out, and the repair.
-bool epilogue_disturbs_padding(const ConvShape& shape, const ConvEpilogue& epilogue);
-void clear_padding_lanes(const ConvShape& shape, float* y);
 
 }  // namespace mdeploy
 

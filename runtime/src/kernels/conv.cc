@@ -10,6 +10,7 @@
 #include "kernels/conv_depthwise.h"
 #include "kernels/conv_gemm.h"
 #include "kernels/conv_plain.h"
+#include "kernels/conv_planes.h"
 #include "kernels/conv_winograd.h"
 #include "kernels/isa_kernels.h"
 
@@ -35,14 +36,15 @@ std::unique_ptr<ConvKernel> make_conv(const ConvShape& shape, const ConvOptions&
 
   ConvOptions blocked = options;
   blocked.output = Layout::blocked(kChannelBlock);
-  const bool few_planes = options.input.is_plain() && shape.c_in < kChannelBlock && shape.groups == 1;
+  const bool few_planes = options.input.is_plain() && is_few_planes(shape);
   if (!few_planes) blocked.input = Layout::blocked(kChannelBlock);
   const bool reorder_input = options.input != blocked.input && !same_in_both(shape.c_in, shape.h * shape.w);
   const bool reorder_output =
       options.output != blocked.output && !same_in_both(shape.c_out, shape.out_h * shape.out_w);
 
   std::unique_ptr<ConvKernel> kernel;
-  switch (few_planes ? ConvAlgorithm::kGemm : choose_conv_algorithm(shape, options, *isa)) {
+  switch (choose_conv_algorithm(shape, blocked, *isa)) {
+    case ConvAlgorithm::kPlanes: kernel = make_conv_planes(shape, blocked, *isa, weights, bias); break;
     case ConvAlgorithm::kDepthwise: kernel = make_conv_depthwise(shape, blocked, *isa, weights, bias); break;
     case ConvAlgorithm::kGemm: kernel = make_conv_gemm(shape, blocked, *isa, weights, bias); break;
     case ConvAlgorithm::kWinogradF2: kernel = make_conv_winograd(shape, blocked, *isa, 2, weights, bias); break;

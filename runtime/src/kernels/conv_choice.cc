@@ -6,14 +6,17 @@
 
 #include "kernels/blocked_conv.h"
 #include "kernels/conv_depthwise.h"
+#include "kernels/conv_planes.h"
 #include "kernels/conv_winograd.h"
 
 namespace mdeploy {
 namespace {
 
-// Measured by benchmarks/kernels on a Zen 5 core (275 GFLOP/s, 41 GB/s); the ratios are close to those of Zen 4 (113
-// and 19) and of phones, and only ratios matter.
-constexpr double kBytesPerCycle = 9.0;          // weights read from memory
+// Measured by benchmarks/kernels.py on a Zen 5 core (275 GFLOP/s, 41 GB/s); the ratios are close to those of Zen 4 (113
+// and 19), and only ratios matter. Phones' cores (about 12 GB/s) have less for their 4 lanes.
+constexpr double kBytesPerCycle = 9.0, kBytesPerCycleNarrow = 4.5;  // weights from memory; of cores with 4 lanes
+// What a run must gain for each byte that is stored beyond the convolution's own weights: memory, and time at load.
+constexpr double kCyclesPerExtraByte = 0.06;
 constexpr double kFmaEfficiency = 0.93;
 constexpr double kPackCyclesPerPixel = 1.6;     // one 16-channel pixel copied
 constexpr double kTileOverheadCycles = 60.0;    // a register tile begun, finished and stored
@@ -35,7 +38,7 @@ double product_cycles(const IsaKernels& isa, double pixels, double k, double out
 
 ConvCost conv_cost(const ConvShape& s, ConvAlgorithm algorithm, const IsaKernels& isa) {
   const double vecs = static_cast<double>(kChannelBlock) / isa.lanes;
-  double compute = 0.0, weight_bytes = 0.0, error = 1.0;
+  double compute = 0.0, weight_bytes = 0.0, extra_bytes = 0.0, error = 1.0;
   if (algorithm == ConvAlgorithm::kGemm) {
     const double pixels = static_cast<double>(s.out_h * s.out_w), taps = static_cast<double>(s.kh * s.kw);
     for (const Section& section : conv_sections(s)) {
@@ -54,14 +57,16 @@ ConvCost conv_cost(const ConvShape& s, ConvAlgorithm algorithm, const IsaKernels
                  tiles * vecs * (in * f.input_cycles + out * f.output_cycles);
       weight_bytes += points * in * out * kChannelBlock * kChannelBlock * 4.0;
     }
+    extra_bytes = weight_bytes * (1.0 - 9.0 / points);
     error = f.error;
   }
   // Arithmetic and the stream of weights overlap, but not wholly.
-  const double stream = weight_bytes / kBytesPerCycle;
-  return {std::max(compute, stream) + 0.15 * std::min(compute, stream), error};
+  const double stream = weight_bytes / (isa.lanes > 4 ? kBytesPerCycle : kBytesPerCycleNarrow);
+  return {std::max(compute, stream) + 0.15 * std::min(compute, stream) + kCyclesPerExtraByte * extra_bytes, error};
 }
 
 ConvAlgorithm choose_conv_algorithm(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa) {
+  if (options.input.is_plain() && is_few_planes(shape)) return ConvAlgorithm::kPlanes;
   if (is_depthwise(shape)) return ConvAlgorithm::kDepthwise;
   ConvAlgorithm best = ConvAlgorithm::kGemm;
   if (!options.winograd || !winograd_fits(shape) || shape.c_in < kChannelBlock) return best;

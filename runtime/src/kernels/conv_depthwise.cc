@@ -21,6 +21,7 @@ class ConvDepthwise final : public ConvKernel {
         isa_(isa),
         name_(std::string("depthwise_") + isa.name),
         blocks_(block_count(shape.c_out)),
+        row3_(row3_fits(shape)),
         bias_(padded_bias(shape, bias)),
         weights_(static_cast<size_t>(blocks_ * shape.kh * shape.kw * kChannelBlock), 0.0f) {
     const int64_t taps = shape.kh * shape.kw;
@@ -33,23 +34,13 @@ class ConvDepthwise final : public ConvKernel {
   }
 
   void run(const ConvArguments& args, ThreadPool& pool) const override {
-    const int64_t x_picture = blocks_ * shape_.h * shape_.w * kChannelBlock;
-    const int64_t y_picture = blocks_ * shape_.out_h * shape_.out_w * kChannelBlock;
-    for (int64_t n = 0; n < shape_.n; ++n) {
-      const float* x = args.x + n * (args.x_stride != 0 ? args.x_stride : x_picture);
-      float* y = args.y + n * (args.y_stride != 0 ? args.y_stride : y_picture);
-      const float* residual = nullptr;
-      if (epilogue_.residual) {
-        residual = args.residual + n * (args.residual_stride != 0 ? args.residual_stride : y_picture);
-      }
-      const int64_t rows = blocks_ * shape_.out_h;
-      pool.parallel_for(rows, shape_.macs() < kParallelMacs ? rows : 4, [&](int64_t begin, int64_t end, int) {
-        for (int64_t row = begin; row < end; ++row) {
-          run_row(x, y, residual, row / shape_.out_h, row % shape_.out_h);
-        }
+    const int64_t rows = blocks_ * shape_.out_h;
+    const int64_t grain = shape_.macs() / shape_.n < kParallelMacs ? rows : ceil_div(rows, 8 * pool.size());
+    for_each_picture(shape_, Layout::blocked(kChannelBlock), epilogue_, args, [&](const Picture& picture) {
+      pool.parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) {
+        for (int64_t row = begin; row < end; ++row) run_row(picture, row / shape_.out_h, row % shape_.out_h);
       });
-      if (epilogue_disturbs_padding(shape_, epilogue_)) clear_padding_lanes(shape_, y);
-    }
+    });
   }
 
   size_t scratch_bytes(int) const override { return 0; }
@@ -57,10 +48,15 @@ class ConvDepthwise final : public ConvKernel {
   const char* name() const override { return name_.c_str(); }
 
  private:
-  void run_row(const float* x, float* y, const float* residual, int64_t block, int64_t oh) const {
+  // Whether depthwise_row3 computes whole rows: the outermost outputs miss at most their outermost tap.
+  static bool row3_fits(const ConvShape& s) {
+    const int64_t right = (s.out_w - 1) * s.stride_w - s.pad_l + 2;  // column of the last tap of the last output
+    return s.kw == 3 && s.dilation_w == 1 && (s.stride_w == 1 || s.stride_w == 2) && s.pad_l <= 1 && right <= s.w;
+  }
+
+  void run_row(const Picture& picture, int64_t block, int64_t oh) const {
     const ConvShape& s = shape_;
     const WindowAxis vertical = {s.h, s.kh, s.stride_h, s.dilation_h, s.pad_t};
-    const WindowAxis horizontal = {s.w, s.kw, s.stride_w, s.dilation_w, s.pad_l};
     const int64_t row_floats = s.w * kChannelBlock;
     int64_t row_begin, row_end;
     vertical.taps(oh, &row_begin, &row_end);
@@ -71,18 +67,28 @@ class ConvDepthwise final : public ConvKernel {
     args.tap_col = s.dilation_w * kChannelBlock;
     args.w_row = s.kw * kChannelBlock;
     const float* weights = weights_.data() + (block * s.kh + row_begin) * args.w_row;
-    const float* plane = x + block * s.h * row_floats;
-    const int64_t ih = oh * s.stride_h - s.pad_t + row_begin * s.dilation_h;
-    for_each_window_run(horizontal, s.out_w, [&](int64_t ow, int64_t count, int64_t begin, int64_t end) {
-      const int64_t iw = ow * s.stride_w - s.pad_l + begin * s.dilation_w;
+    const float* plane = picture.x + block * s.h * row_floats;
+    const float* x_row =
+        args.rows > 0 ? plane + (oh * s.stride_h - s.pad_t + row_begin * s.dilation_h) * row_floats : plane;
+    const auto run = [&](int64_t ow, int64_t iw, int64_t count, int64_t tap, void (*kernel)(const WindowArgs&)) {
       const int64_t offset = ((block * s.out_h + oh) * s.out_w + ow) * kChannelBlock;
-      args.x = args.rows > 0 && end > begin ? plane + ih * row_floats + iw * kChannelBlock : plane;
+      args.x = x_row + iw * kChannelBlock;
       args.count = count;
+      args.w = weights + tap * kChannelBlock;
+      args.y = picture.y + offset;
+      args.rule = store_rule(epilogue_, bias_, block, picture.residual != nullptr ? picture.residual + offset : nullptr);
+      kernel(args);
+    };
+    if (row3_) {
+      args.skip_first = s.pad_l == 1;
+      args.skip_last = (s.out_w - 1) * s.stride_w - s.pad_l + 2 == s.w;
+      return run(0, 1 - s.pad_l, s.out_w, 0, isa_.depthwise_row3[s.stride_w - 1]);
+    }
+    const WindowAxis horizontal = {s.w, s.kw, s.stride_w, s.dilation_w, s.pad_l};
+    for_each_window_run(horizontal, s.out_w, [&](int64_t ow, int64_t count, int64_t begin, int64_t end) {
       args.cols = end - begin;
-      args.w = weights + begin * kChannelBlock;
-      args.y = y + offset;
-      args.rule = store_rule(epilogue_, bias_, block, residual != nullptr ? residual + offset : nullptr);
-      isa_.depthwise(args);
+      const bool inside = args.rows > 0 && end > begin;
+      run(ow, inside ? ow * s.stride_w - s.pad_l + begin * s.dilation_w : 0, count, begin, isa_.depthwise);
     });
   }
 
@@ -91,6 +97,7 @@ class ConvDepthwise final : public ConvKernel {
   const IsaKernels& isa_;
   const std::string name_;
   const int64_t blocks_;
+  const bool row3_;
   const std::vector<float> bias_;
   std::vector<float> weights_;  // (block, tap, 16)
 };

@@ -27,39 +27,24 @@ class ConvGemm final : public ConvKernel {
         isa_(isa),
         sections_(conv_sections(shape)),
         bias_(padded_bias(shape, bias)) {
-    if (options.input.is_plain()) {
-      source_ = Source::kPlanes;
-    } else if (shape.kh == 1 && shape.kw == 1 && shape.stride_h == 1 && shape.stride_w == 1 && shape.pad_t == 0 &&
+    if (shape.kh == 1 && shape.kw == 1 && shape.stride_h == 1 && shape.stride_w == 1 && shape.pad_t == 0 &&
                shape.pad_l == 0 && shape.out_h == shape.h && shape.out_w == shape.w) {
-      source_ = Source::kDirect;
-    } else {
-      source_ = Source::kPacked;
+      direct_ = true;
     }
-    name_ = std::string(source_ == Source::kDirect ? "gemm_" : "implicit_gemm_") + isa.name;
+    name_ = std::string(direct_ ? "gemm_" : "implicit_gemm_") + isa.name;
     pixels_ = shape.out_h * shape.out_w;
     pack_weights(WeightView(shape, weights));
     plan();
   }
 
   void run(const ConvArguments& args, ThreadPool& pool) const override {
-    const int64_t channels = source_ == Source::kPlanes ? shape_.c_in : block_count(shape_.c_in) * kChannelBlock;
-    const int64_t x_picture = channels * shape_.h * shape_.w;
-    const int64_t y_picture = block_count(shape_.c_out) * pixels_ * kChannelBlock;
-    for (int64_t n = 0; n < shape_.n; ++n) {
-      Picture picture;
-      picture.x = args.x + n * (args.x_stride != 0 ? args.x_stride : x_picture);
-      picture.y = args.y + n * (args.y_stride != 0 ? args.y_stride : y_picture);
-      if (epilogue_.residual) {
-        picture.residual = args.residual + n * (args.residual_stride != 0 ? args.residual_stride : y_picture);
-      }
-      picture.scratch = static_cast<float*>(args.scratch);
-      run_picture(picture, pool);
-      if (epilogue_disturbs_padding(shape_, epilogue_)) clear_padding_lanes(shape_, picture.y);
-    }
+    for_each_picture(shape_, Layout::blocked(kChannelBlock), epilogue_, args, [&](const Picture& picture) {
+      run_picture(picture, static_cast<float*>(args.scratch), pool);
+    });
   }
 
   size_t scratch_bytes(int threads) const override {
-    if (source_ == Source::kDirect) return 0;
+    if (direct_) return 0;
     if (shared_pack_) return static_cast<size_t>(total_k_blocks_ * pixels_ * kChannelBlock) * sizeof(float);
     return static_cast<size_t>(threads * chunk_floats_) * sizeof(float);
   }
@@ -67,8 +52,6 @@ class ConvGemm final : public ConvKernel {
   const char* name() const override { return name_.c_str(); }
 
  private:
-  enum class Source { kDirect, kPacked, kPlanes };
-
   // A section with its place in the packed weights and in the shared packed input.
   struct Product {
     Section section;
@@ -78,20 +61,13 @@ class ConvGemm final : public ConvKernel {
     Tiling tiling;
   };
 
-  struct Picture {
-    const float* x = nullptr;
-    float* y = nullptr;
-    const float* residual = nullptr;
-    float* scratch = nullptr;
-  };
-
   void pack_weights(const WeightView& view) {
     const int64_t taps = shape_.kh * shape_.kw;
     int64_t floats = 0;
     for (const Section& section : sections_) {
       Product product;
       product.section = section;
-      product.k_blocks = source_ == Source::kPlanes ? block_count(shape_.c_in * taps) : taps * section.in_blocks;
+      product.k_blocks = taps * section.in_blocks;
       product.weights = floats;
       product.packed = total_k_blocks_ * pixels_ * kChannelBlock;
       floats += section.out_blocks * product.k_blocks * kChannelBlock * kChannelBlock;
@@ -111,9 +87,6 @@ class ConvGemm final : public ConvKernel {
   // to back as far as one tap goes; the 16 rows that are read go forward side by side.
   float* pack_block(const WeightView& view, const Product& product, int64_t out, float* to) const {
     const int64_t taps = shape_.kh * shape_.kw, inputs = product.section.in_blocks * kChannelBlock;
-    const int64_t size = product.k_blocks * kChannelBlock * kChannelBlock;
-    const bool planes = source_ == Source::kPlanes;
-    if (planes) std::fill(to, to + size, 0.0f);
     for (int64_t i = 0; i < inputs; ++i) {
       const float* rows[kChannelBlock];
       bool dense = true;
@@ -122,9 +95,7 @@ class ConvGemm final : public ConvKernel {
         dense = dense && rows[o] != nullptr;
       }
       for (int64_t tap = 0; tap < taps; ++tap) {
-        const int64_t k = planes ? i * taps + tap : tap * inputs + i;
-        if (k * kChannelBlock >= size) break;  // planes have fewer channels than a block
-        float* row = to + k * kChannelBlock;
+        float* row = to + (tap * inputs + i) * kChannelBlock;
         if (dense) {
           for (int64_t o = 0; o < kChannelBlock; ++o) row[o] = rows[o][tap];
         } else {
@@ -132,7 +103,7 @@ class ConvGemm final : public ConvKernel {
         }
       }
     }
-    return to + size;
+    return to + taps * inputs * kChannelBlock;
   }
 
   void plan() {
@@ -144,15 +115,15 @@ class ConvGemm final : public ConvKernel {
     chunk_pixels_ = ceil_div(pixels_, ceil_div(pixels_, chunk_pixels_));
     const int64_t pack_bytes = total_k_blocks_ * kChannelBlock * pixels_ * static_cast<int64_t>(sizeof(float));
     shared_pack_ =
-        source_ == Source::kPacked && pack_bytes <= (streamed_ ? kSharedPackBytesStreamed : kSharedPackBytes);
+        !direct_ && pack_bytes <= (streamed_ ? kSharedPackBytesStreamed : kSharedPackBytes);
     chunk_floats_ = chunk_pixels_ * max_k_blocks * kChannelBlock;
     for (Product& product : products_) {
-      product.tiling = choose_tiling(isa_, source_ == Source::kDirect || shared_pack_ ? pixels_ : chunk_pixels_,
+      product.tiling = choose_tiling(isa_, direct_ || shared_pack_ ? pixels_ : chunk_pixels_,
                                      product.section.out_blocks, product.k_blocks * kChannelBlock, streamed_);
     }
   }
 
-  void run_picture(const Picture& picture, ThreadPool& pool) const {
+  void run_picture(const Picture& picture, float* scratch, ThreadPool& pool) const {
     const int threads = shape_.macs() / shape_.n < kParallelMacs ? 1 : pool.size();
     if (shared_pack_) {
       const int64_t grain = ceil_div(total_k_blocks_, threads);
@@ -163,7 +134,7 @@ class ConvGemm final : public ConvKernel {
           const int64_t k_end = std::min(end - first, product.k_blocks);
           if (k_begin >= k_end) continue;
           pack_blocked(shape_, product.section, picture.x, k_begin, k_end, 0, pixels_,
-                       picture.scratch + product.packed + k_begin * pixels_ * kChannelBlock, pixels_ * kChannelBlock);
+                       scratch + product.packed + k_begin * pixels_ * kChannelBlock, pixels_ * kChannelBlock);
         }
       });
     }
@@ -171,7 +142,7 @@ class ConvGemm final : public ConvKernel {
     // from memory, by output channels first, so that each is read by one thread; else by pixels.
     int64_t pixel_chunks = ceil_div(pixels_, chunk_pixels_), out_chunks = 1;
     if (threads > 1) {
-      if ((streamed_ && (source_ == Source::kDirect || shared_pack_)) || pixels_ < 16 * threads) {
+      if ((streamed_ && (direct_ || shared_pack_)) || pixels_ < 16 * threads) {
         out_chunks = 4 * threads;
       } else {
         pixel_chunks = ceil_div(pixel_chunks, threads) * threads;
@@ -187,35 +158,33 @@ class ConvGemm final : public ConvKernel {
         const int64_t out_end = std::min((out_chunk + 1) * passes / out_chunks * product.tiling.blocks,
                                          product.section.out_blocks);
         run_chunk(picture, product, chunk * pixels_ / pixel_chunks, (chunk + 1) * pixels_ / pixel_chunks, out_begin,
-                  out_end, worker);
+                  out_end, scratch, worker);
       }
     });
   }
 
   void run_chunk(const Picture& picture, const Product& product, int64_t begin, int64_t end, int64_t out_begin,
-                 int64_t out_end, int worker) const {
+                 int64_t out_end, float* scratch, int worker) const {
     if (begin >= end || out_begin >= out_end) return;
     const Section& section = product.section;
     TileArgs args;
     args.k_blocks = product.k_blocks;
+    if ((section.in_block + section.in_blocks) * kChannelBlock > shape_.c_in) {
+      args.last_k = static_cast<int>(ceil_div(shape_.c_in % kChannelBlock, 4) * 4);
+    }
     args.w_step = product.k_blocks * kChannelBlock * kChannelBlock;
     args.y_step = pixels_ * kChannelBlock;
-    args.prefetch = streamed_ ? kPrefetchFloats : 0;
-    if (source_ == Source::kDirect) {
+    if (direct_) {
       args.a = picture.x + (section.in_block * pixels_ + begin) * kChannelBlock;
       args.a_step = pixels_ * kChannelBlock;
     } else if (shared_pack_) {
-      args.a = picture.scratch + product.packed + begin * kChannelBlock;
+      args.a = scratch + product.packed + begin * kChannelBlock;
       args.a_step = pixels_ * kChannelBlock;
     } else {
-      float* packed = picture.scratch + worker * chunk_floats_;
+      float* packed = scratch + worker * chunk_floats_;
       args.a = packed;
       args.a_step = (end - begin) * kChannelBlock;
-      if (source_ == Source::kPlanes) {
-        pack_planes(shape_, picture.x, begin, end, packed, args.a_step);
-      } else {
-        pack_blocked(shape_, section, picture.x, 0, product.k_blocks, begin, end, packed, args.a_step);
-      }
+      pack_blocked(shape_, section, picture.x, 0, product.k_blocks, begin, end, packed, args.a_step);
     }
     const float* weights = static_cast<const float*>(weights_.data()) + product.weights;
     for (int64_t b = out_begin; b < out_end;) {
@@ -223,6 +192,7 @@ class ConvGemm final : public ConvKernel {
       const int64_t out_block = section.out_block + b;
       const int64_t offset = (out_block * pixels_ + begin) * kChannelBlock;
       args.w = weights + b * args.w_step;
+      args.prefetch = prefetch_floats(blocks * args.w_step);
       args.y = picture.y + offset;
       args.rule = store_rule(epilogue_, bias_, out_block,
                              picture.residual != nullptr ? picture.residual + offset : nullptr);
@@ -236,7 +206,7 @@ class ConvGemm final : public ConvKernel {
   const IsaKernels& isa_;
   const std::vector<Section> sections_;
   const std::vector<float> bias_;
-  Source source_ = Source::kDirect;
+  bool direct_ = false;  // 1x1: the activation is the matrix
   std::string name_;
   int64_t pixels_ = 0;
   std::vector<Product> products_;

@@ -11,8 +11,9 @@
 namespace mdeploy {
 namespace {
 
-// Transformed input of one group of tiles; beside the weights of a pass it stays in a core's second-level cache.
-constexpr int64_t kGroupBytes = 384 << 10;
+// Transformed input of one group of tiles; beside the weights of a pass it stays in a core's second-level cache. Each
+// group goes over all weights, so where these come from memory it fills nearly all of that cache.
+constexpr int64_t kGroupBytes = 384 << 10, kGroupBytesStreamed = 768 << 10;
 constexpr int64_t kParallelMacs = 200000;
 
 // The (m+2)^2 matrix products of a section share one shape: tiles x in_blocks -> out_blocks. Buffers, in pixels of 16
@@ -43,7 +44,8 @@ class ConvWinograd final : public ConvKernel {
     weights_ = Buffer(static_cast<size_t>(floats) * sizeof(float));
     streamed_ = static_cast<int64_t>(weights_.bytes()) > kStreamedWeightBytes;
     const int64_t tile_bytes = points_ * in_blocks_ * kPixelBytes;
-    const int64_t groups = ceil_div(tiles_, std::max<int64_t>(kGroupBytes / tile_bytes, std::min<int64_t>(8, tiles_)));
+    const int64_t group_bytes = streamed_ ? kGroupBytesStreamed : kGroupBytes;
+    const int64_t groups = ceil_div(tiles_, std::max<int64_t>(group_bytes / tile_bytes, std::min<int64_t>(8, tiles_)));
     group_tiles_ = ceil_div(tiles_, groups);
     for (Product& product : products_) {
       product.tiling = choose_tiling(isa, group_tiles_, product.section.out_blocks,
@@ -54,19 +56,9 @@ class ConvWinograd final : public ConvKernel {
   }
 
   void run(const ConvArguments& args, ThreadPool& pool) const override {
-    const int64_t x_picture = block_count(shape_.c_in) * shape_.h * shape_.w * kChannelBlock;
-    const int64_t y_picture = block_count(shape_.c_out) * shape_.out_h * shape_.out_w * kChannelBlock;
-    for (int64_t n = 0; n < shape_.n; ++n) {
-      Picture picture;
-      picture.x = args.x + n * (args.x_stride != 0 ? args.x_stride : x_picture);
-      picture.y = args.y + n * (args.y_stride != 0 ? args.y_stride : y_picture);
-      if (epilogue_.residual) {
-        picture.residual = args.residual + n * (args.residual_stride != 0 ? args.residual_stride : y_picture);
-      }
-      picture.scratch = static_cast<float*>(args.scratch);
-      run_picture(picture, pool);
-      if (epilogue_disturbs_padding(shape_, epilogue_)) clear_padding_lanes(shape_, picture.y);
-    }
+    for_each_picture(shape_, Layout::blocked(kChannelBlock), epilogue_, args, [&](const Picture& picture) {
+      run_picture(picture, static_cast<float*>(args.scratch), pool);
+    });
   }
 
   size_t scratch_bytes(int threads) const override {
@@ -84,13 +76,6 @@ class ConvWinograd final : public ConvKernel {
     Section section;
     int64_t weights = 0;  // in floats
     Tiling tiling;
-  };
-
-  struct Picture {
-    const float* x = nullptr;
-    float* y = nullptr;
-    const float* residual = nullptr;
-    float* scratch = nullptr;
   };
 
   static int64_t point_step(int64_t pixels) { return (pixels + 1) * kChannelBlock; }
@@ -123,11 +108,10 @@ class ConvWinograd final : public ConvKernel {
     }
   }
 
-  void run_picture(const Picture& picture, ThreadPool& pool) const {
+  void run_picture(const Picture& picture, float* shared, ThreadPool& pool) const {
     const int threads = shape_.macs() / shape_.n < kParallelMacs ? 1 : pool.size();
     const int64_t sections = static_cast<int64_t>(products_.size());
     const int64_t groups = ceil_div(tiles_, group_tiles_);
-    float* shared = picture.scratch;
     float* workers = shared + sections * input_floats(group_tiles_);
     const int64_t worker_floats = input_floats(group_tiles_) + output_floats(group_tiles_) + patch_floats();
 
@@ -225,13 +209,13 @@ class ConvWinograd final : public ConvKernel {
     args.w_step = block_floats;
     args.k_blocks = section.in_blocks;
     args.y_step = count * kChannelBlock;
-    args.prefetch = streamed_ ? kPrefetchFloats : 0;
     args.rule = {kNoBias, nullptr, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
     const float* weights = static_cast<const float*>(weights_.data()) + product.weights;
     for (int64_t b = out_begin; b < out_end;) {
       const int blocks = pass_blocks(isa_, product.tiling.blocks, out_end - b);
       const float* pass = weights + b * points_ * block_floats;
       const int64_t v_step = point_step(section.in_blocks * count), m_step = point_step(blocks * count);
+      args.prefetch = prefetch_floats(blocks * block_floats);
       for (int64_t p = 0; p < points_; ++p) {
         args.a = v + p * v_step;
         args.w = pass + p * blocks * block_floats;

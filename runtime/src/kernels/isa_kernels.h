@@ -30,6 +30,7 @@ struct TileArgs {
   const float* w = nullptr;  // (blocks, k_blocks * 16, 16)
   int64_t w_step = 0;        // floats from one block of output channels to the next
   int64_t k_blocks = 0;
+  int last_k = kChannelBlock;  // products of the last block that count, a multiple of 4: the others are with zeros
   float* y = nullptr;      // (blocks, pixels, 16)
   int64_t y_step = 0;      // floats from one block of output channels to the next, the residual's too
   int64_t prefetch = 0;    // how many floats ahead weights are prefetched; 0 where they are in the cache anyway
@@ -37,6 +38,20 @@ struct TileArgs {
 };
 
 using TileFunction = void (*)(const TileArgs&);
+
+// The same where the input is a plain picture of few channels: product k of output p is read at a + offsets[k] + p.
+struct PlaneTileArgs {
+  const float* a = nullptr;  // up to 3 floats beyond the last output's are read too
+  const int64_t* offsets = nullptr;  // (k_count)
+  int64_t k_count = 0;
+  const float* w = nullptr;  // (blocks, k_count, 16)
+  int64_t w_step = 0;        // floats from one block of output channels to the next
+  float* y = nullptr;        // (blocks, pixels, 16)
+  int64_t y_step = 0;        // floats from one block of output channels to the next, the residual's too
+  StoreRule rule;
+};
+
+using PlaneTileFunction = void (*)(const PlaneTileArgs&);
 
 // Winograd F(m x m, 3x3), m = 2 or 4: transforms of one (m+2) x (m+2) patch, 16 channels at a time.
 struct WinogradWeightArgs {
@@ -82,6 +97,7 @@ struct WindowArgs {
   float* y = nullptr;  // (count, 16)
   const float* w = nullptr;  // depthwise: tap (r, q) at w + r * w_row + q * 16
   int64_t w_row = 0;
+  bool skip_first = false, skip_last = false;  // depthwise_row3: the outer tap of the first or last output is padding
   StoreRule rule;      // depthwise
   float scale = 1.0f;  // average
 };
@@ -95,10 +111,13 @@ struct IsaKernels {
   int lanes = 1;
   int max_pixels[kMaxTileBlocks + 1] = {};  // widest tile for a number of blocks, 0 for none
   TileFunction tile[kMaxTileBlocks + 1][kMaxTilePixels + 1] = {};
+  PlaneTileFunction plane_tile[kMaxTileBlocks + 1][kMaxTilePixels + 1] = {};
   void (*winograd_weight[2])(const WinogradWeightArgs&) = {};  // [0]: F(2x2), [1]: F(4x4)
   void (*winograd_input[2])(const WinogradInputArgs&) = {};
   void (*winograd_output[2])(const WinogradOutputArgs&) = {};
   void (*depthwise)(const WindowArgs&) = nullptr;
+  // A whole row of outputs of a kernel three taps wide, stride 1 and 2: x is the middle tap of the first output.
+  void (*depthwise_row3[2])(const WindowArgs&) = {};
   void (*pool_max)(const WindowArgs&) = nullptr;
   void (*pool_average)(const WindowArgs&) = nullptr;
   void (*radix_pool)(const RadixArgs&) = nullptr;

@@ -60,31 +60,4 @@ void pack_blocked(const ConvShape& s, const Section& section, const float* x, in
   }
 }
 
-void pack_planes(const ConvShape& s, const float* x, int64_t begin, int64_t end, float* packed, int64_t step) {
-  const int64_t k_count = s.c_in * s.kh * s.kw;
-  const int64_t k_blocks = block_count(k_count);
-  for (int64_t k = 0; k < k_blocks * kChannelBlock; ++k) {
-    float* to = packed + k / kChannelBlock * step + k % kChannelBlock;
-    if (k >= k_count) {
-      for (int64_t p = begin; p < end; ++p, to += kChannelBlock) *to = 0.0f;
-      continue;
-    }
-    const float* source = x + k / (s.kh * s.kw) * s.h * s.w;
-    const int64_t row_offset = k / s.kw % s.kh * s.dilation_h - s.pad_t;
-    const int64_t col_offset = k % s.kw * s.dilation_w - s.pad_l;
-    for (int64_t at = begin; at < end;) {
-      const int64_t oh = at / s.out_w, ow = at % s.out_w;
-      const int64_t ow_end = std::min(s.out_w, ow + (end - at));
-      at += ow_end - ow;
-      const int64_t ih = oh * s.stride_h + row_offset;
-      ValidRange valid = {ow_end, ow_end};
-      if (ih >= 0 && ih < s.h) valid = valid_range(ow, ow_end, s.stride_w, col_offset, s.w);
-      for (int64_t o = ow; o < valid.begin; ++o, to += kChannelBlock) *to = 0.0f;
-      const float* from = source + ih * s.w + col_offset;
-      for (int64_t o = valid.begin; o < valid.end; ++o, to += kChannelBlock) *to = from[o * s.stride_w];
-      for (int64_t o = valid.end; o < ow_end; ++o, to += kChannelBlock) *to = 0.0f;
-    }
-  }
-}
-
 }  // namespace mdeploy

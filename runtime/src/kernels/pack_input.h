@@ -19,9 +19,6 @@ namespace mdeploy {
 void pack_blocked(const ConvShape& shape, const Section& section, const float* x, int64_t k_begin, int64_t k_end,
                   int64_t begin, int64_t end, float* packed, int64_t step);
 
-// From a plain picture of few channels: k = (c * KH + kh) * KW + kw, padded with zeros to whole blocks.
-void pack_planes(const ConvShape& shape, const float* x, int64_t begin, int64_t end, float* packed, int64_t step);
-
 }  // namespace mdeploy
 
 #endif  // MDEPLOY_KERNELS_PACK_INPUT_H_

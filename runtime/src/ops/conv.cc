@@ -31,20 +31,11 @@ bool read_conv_shape(OpBuilder& b, ConvShape* shape) {
     if (!b.ok() || !b.require(bias[0] == w[0], "bias: expected ", w[0], " elements, found ", bias[0])) return false;
   }
   ConvShape s;
-  if (!resolve_window(b, x[2], x[3], &window, &s.out_h, &s.out_w)) return false;
-  s.n = x[0];
+  if (!resolve_window(b, x, &window, &s)) return false;
   s.c_in = x[1];
-  s.h = x[2];
-  s.w = x[3];
   s.c_out = w[0];
-  s.kh = window.kernel_h;
-  s.kw = window.kernel_w;
-  s.stride_h = window.stride_h;
-  s.stride_w = window.stride_w;
   s.dilation_h = window.dilation_h;
   s.dilation_w = window.dilation_w;
-  s.pad_t = window.pad_t;
-  s.pad_l = window.pad_l;
   s.pad_b = window.pad_b;
   s.pad_r = window.pad_r;
   s.groups = groups;

@@ -29,22 +29,10 @@ void pool(OpBuilder& b, PoolKind kind) {
       return;
     }
   }
-  if (!b.require(x[2] > 0 && x[3] > 0, "an empty picture ", x) ||
-      !resolve_window(b, x[2], x[3], &window, &s.out_h, &s.out_w)) {
-    return;
-  }
+  if (!b.require(x[2] > 0 && x[3] > 0, "an empty picture ", x) || !resolve_window(b, x, &window, &s)) return;
   b.output(0, DType::kFloat, {x[0], x[1], s.out_h, s.out_w});
   if (!b.ok()) return;
-  s.n = x[0];
   s.c = x[1];
-  s.h = x[2];
-  s.w = x[3];
-  s.kh = window.kernel_h;
-  s.kw = window.kernel_w;
-  s.stride_h = window.stride_h;
-  s.stride_w = window.stride_w;
-  s.pad_t = window.pad_t;
-  s.pad_l = window.pad_l;
   s.count_padding = count_padding;
   b.run([s, kind, isa = b.settings().isa, in = b.layout(0), out = b.output_layout(0)](RunContext& c) {
     run_pool(kind, s, isa, in, out, c.in<float>(0), c.out<float>(0), c.pool);

@@ -27,6 +27,22 @@ bool read_window(OpBuilder& b, Window* window);
 // Gives the output size for an input of h x w and turns legacy padding into plain padding. Needs the kernel sizes.
 bool resolve_window(OpBuilder& b, int64_t h, int64_t w, Window* window, int64_t* out_h, int64_t* out_w);
 
+// The same for an input of shape `x` (N, C, H, W), into what the kernels' ConvShape and PoolShape share.
+template <typename KernelShape>
+bool resolve_window(OpBuilder& b, const Shape& x, Window* window, KernelShape* s) {
+  if (!resolve_window(b, x[2], x[3], window, &s->out_h, &s->out_w)) return false;
+  s->n = x[0];
+  s->h = x[2];
+  s->w = x[3];
+  s->kh = window->kernel_h;
+  s->kw = window->kernel_w;
+  s->stride_h = window->stride_h;
+  s->stride_w = window->stride_w;
+  s->pad_t = window->pad_t;
+  s->pad_l = window->pad_l;
+  return true;
+}
+
 }  // namespace mdeploy
 
 #endif  // MDEPLOY_OPS_WINDOW_H_

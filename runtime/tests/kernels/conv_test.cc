@@ -19,6 +19,7 @@
 #include "base/tensor.h"
 #include "kernels/conv_depthwise.h"
 #include "kernels/conv_gemm.h"
+#include "kernels/conv_planes.h"
 #include "kernels/conv_winograd.h"
 #include "kernels/isa_kernels.h"
 
@@ -197,6 +198,17 @@ std::vector<ConvShape> grid() {
       conv_shape(16, 16, 2, 2, 5, 1, 4, 16),       // a window larger than the picture
       conv_shape(20, 40, 6, 5, 3, 1, 1, 20),       // depthwise with multiplier
       conv_shape(34, 34, 9, 9, 5, 1, 2, 17),
+      conv_shape(16, 16, 14, 14, 3, 1, 1, 16),     // depthwise by whole rows
+      conv_shape(48, 48, 7, 7, 3, 1, 1, 48),
+      conv_shape(20, 20, 9, 15, 3, 2, 1, 20),
+      conv_shape(16, 16, 8, 30, 3, 2, 1, 16),
+      conv_shape(16, 16, 5, 1, 3, 1, 1, 16),
+      conv_shape(16, 16, 5, 2, 3, 2, 1, 16),
+      conv_shape(16, 16, 1, 3, 3, 2, 1, 16),
+      conv_shape(16, 16, 6, 8, 3, 1, 0, 16),
+      conv_shape(16, 16, 6, 3, 3, 2, 0, 16),
+      conv_shape(16, 16, 11, 17, 3, 3, 1, 16),
+      conv_shape(1, 16, 3, 3, 2, 1000000, 1000000, 1, 1000000),  // no buffer grows with strides and pads
   };
   ConvShape uneven = conv_shape(16, 32, 9, 10, 3);
   uneven.kw = 2, uneven.stride_w = 2, uneven.pad_t = 1, uneven.pad_r = 2, uneven.pad_l = 0, uneven.pad_b = 0;
@@ -237,6 +249,9 @@ std::vector<Maker> blocked_makers(const ConvShape& shape, Isa isa) {
   return makers;
 }
 
+// Without this the other tests would pass where there is nothing to test.
+TEST(Conv, ThisProcessorHasFastKernels) { EXPECT_FALSE(fast_isas().empty()); }
+
 TEST(Conv, EveryBlockedKernelEqualsTheReference) {
   for (const ConvShape& shape : grid()) {
     const Problem problem(shape);
@@ -255,6 +270,34 @@ TEST(Conv, EveryBlockedKernelEqualsTheReference) {
             ASSERT_EQ(y, run(*kernel, problem, o, threads, problem.x, problem.residual))
                 << kernel->name() << " with " << threads << " threads; " << describe(shape);
           }
+        }
+      }
+    }
+  }
+}
+
+TEST(Conv, PlainPicturesOfFewChannels) {
+  std::vector<ConvShape> shapes = {
+      conv_shape(3, 32, 32, 32, 3, 2, 1),  conv_shape(3, 64, 31, 45, 7, 2, 3), conv_shape(1, 1, 1, 1, 1),
+      conv_shape(15, 18, 9, 10, 3, 1, 1),  conv_shape(3, 16, 40, 50, 4, 4, 0), conv_shape(4, 33, 20, 19, 3, 3, 2),
+      conv_shape(2, 16, 12, 13, 3, 2, 2, 1, 2), conv_shape(1, 16, 2, 3, 5, 1, 4), conv_shape(5, 80, 11, 70, 1)};
+  ConvShape uneven = conv_shape(3, 20, 10, 21, 3, 2);
+  uneven.n = 2, uneven.pad_r = uneven.pad_b = 1, uneven.out_h = 5, uneven.out_w = 10;
+  shapes.push_back(uneven);
+  for (const ConvShape& shape : shapes) {
+    const Problem problem(shape);
+    for (const ConvEpilogue& epilogue : {ConvEpilogue{}, ConvEpilogue{true, 1.0f, 6.0f}}) {
+      const Expected expected = reference(problem, epilogue);
+      for (Isa isa : fast_isas()) {
+        ConvOptions o;
+        o.isa = isa, o.input = kPlain, o.output = kBlocked, o.epilogue = epilogue;
+        const auto kernel = make_conv_planes(shape, o, *isa_kernels(isa), problem.w.data(), problem.bias.data());
+        const std::vector<float> y = run(*kernel, problem, o, 1, problem.x, problem.residual);
+        expect_close(y, problem, kBlocked, expected, kDirectFactor, kernel->name());
+        if (HasFatalFailure()) return;
+        for (int threads : {2, 3}) {
+          ASSERT_EQ(y, run(*kernel, problem, o, threads, problem.x, problem.residual))
+              << kernel->name() << " with " << threads << " threads; " << describe(shape);
         }
       }
     }

@@ -155,6 +155,8 @@ def convert(
             for file, content in make_contents(engine, home, model_onnx, net_spec(manifest)).items():
                 writer.add_file(file, content)
             tools[engine.make[0]] = home.versions[engine.make[0]]
+            if engine.loader is None:
+                messages.append(f"the {engine.title} files are made but not checked: they do not run here")
         artifact = writer.finish(replace(manifest, operators=operators, parameters=parameters, tools=tools))
     return Conversion(artifact, tuple(messages))
 

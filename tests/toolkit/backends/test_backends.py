@@ -34,7 +34,9 @@ def test_every_backend_follows_the_protocol() -> None:
 
 
 def test_an_unknown_name_lists_the_known() -> None:
-    with pytest.raises(UsageError, match="torch, onnxruntime, mdeploy, caffe2, openvino, ncnn, mnn, litert, executorch"):
+    with pytest.raises(
+        UsageError, match="torch, onnxruntime, mdeploy, caffe2, openvino, ncnn, mnn, litert, executorch"
+    ):
         get_backend("tensorrt")
 
 

@@ -121,6 +121,9 @@ class TestCommand:
         text = (tmp_path / "t.md").read_text()
         assert "subset of 10 of 40 pictures" in text
         assert "| mdeploy runtime |" in text
+        table5 = text.split("###")[0]
+        assert all(f"{name} pictures" in table5 for name in ("Test acc, 40", "Avg time, 40", "Test acc, 10"))
+        assert "Every runtime names the same class for every picture." in text
 
     def test_table(self, calibrated: Artifact, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["evaluate", str(calibrated.path), "--data", str(folder), "--limit", "4", "--backends", "mdeploy"]

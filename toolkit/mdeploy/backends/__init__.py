@@ -45,6 +45,8 @@ class Selection:
 
 def get_backend(name: str) -> Backend:
     """Return a backend by name, whether it is installed or not."""
+    if name == "coreml":
+        raise UnavailableError("Core ML runs on Apple's systems only; `mdeploy convert --also coreml` makes its files")
     if name not in BACKENDS:
         raise UsageError(f"no backend {name!r}; there are {', '.join(BACKENDS)}")
     backend = importlib.import_module(f"{__name__}.{name}").BACKEND

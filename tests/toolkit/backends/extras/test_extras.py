@@ -134,7 +134,7 @@ class TestCache:
         shutil.copytree(tiny(tmp_path / "a").path, tmp_path / "b")
         (tmp_path / "b" / "model.onnx").write_bytes(b"junk")
         broken = Artifact(tmp_path / "b", Artifact.open(tmp_path / "a").manifest)
-        with pytest.raises(InputError, match="OpenVINO"):
+        with pytest.raises(UnavailableError, match="no file can be made of this model: OpenVINO"):
             find_files(engine, broken)
         assert set(cache.iterdir()) == before
 
@@ -196,6 +196,8 @@ class TestAlso:
         assert select_makers([]) == []
         with pytest.raises(UsageError, match="no extra torch"):
             select_makers(["torch"])
+        with pytest.raises(UnavailableError, match="convert --also coreml"):
+            get_backend("coreml")
 
 
 class TestEnvironment:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mdeploy.backends.extras.engine import EXTRAS, Engine, NetSpec, TensorInfo, engine_of
 from mdeploy.backends.extras.environment import Home, find_home, how_to_install, why_missing
 from mdeploy.backends.extras.process import ExtraProcess
-from mdeploy.errors import InputError, UnavailableError, UsageError
+from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
 
 if TYPE_CHECKING:
     from mdeploy.artifact import Artifact
@@ -55,7 +55,8 @@ def artifact_files(engine: Engine, manifest: Manifest) -> dict[str, int]:
 def find_files(engine: Engine, artifact: Artifact) -> Path:
     """The folder with the extra's files for this model, made if need be.
 
-    Raises ``UnavailableError`` when they would have to be made and cannot.
+    Raises ``UnavailableError`` when they would have to be made and cannot: something is missing, or the model has
+    something that the converter does not take.
     """
     if artifact_files(engine, artifact.manifest):
         return artifact.path / engine.name
@@ -74,6 +75,8 @@ def find_files(engine: Engine, artifact: Artifact) -> Path:
             make_files(engine, home, model, temporary, net_spec(artifact.manifest))
             with contextlib.suppress(OSError):  # another process was faster: its files are as good
                 temporary.rename(place)
+        except (InputError, UnsupportedError) as error:  # the model is fine; this one extra is not to be had for it
+            raise UnavailableError(f"no file can be made of this model: {error}") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         _prune(cache)

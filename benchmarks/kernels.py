@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every convolution of the three nets under every algorithm that fits, as a fraction of the machine's ceiling.
+"""Every convolution of the nets under every algorithm that fits, as a fraction of the machine's ceiling.
 
     python benchmarks/kernels.py                      # all nets, one thread
     python benchmarks/kernels.py basic --threads 2 --isa avx2 --json
@@ -22,8 +22,8 @@ from rich.table import Table
 
 from native_build import build
 
-NETS = ("basic", "bottleneck", "resnest50")
-ALGORITHMS = ("gemm", "winograd_f2", "winograd_f4")
+NETS = ("basic", "bottleneck", "resnest50", "resnet18", "resnet50", "mobilenet_v2")
+ALGORITHMS = ("gemm", "winograd_f2", "winograd_f4", "depthwise", "planes")
 _KEY = ("c_in", "c_out", "size", "k", "stride", "groups")
 
 
@@ -59,7 +59,7 @@ def _print(header: dict[str, Any], layers: list[dict[str, Any]]) -> None:
     for (c_in, c_out, size, k, stride, group), same in groups.items():
         means = {a: sum(layer["us"][a] for layer in same) / len(same) for a in same[0]["us"]}
         best, chosen = min(means, key=means.__getitem__), same[0]["chosen"]
-        for name, algorithm in (("chosen", chosen), ("best", best), ("gemm", "gemm")):
+        for name, algorithm in (("chosen", chosen), ("best", best), ("gemm", "gemm" if "gemm" in means else chosen)):
             totals[name] += means[algorithm] * len(same)
         cells = [
             f"{means[a]:.1f} us {2 * same[0]['macs'] / means[a] / 1e3 / ceiling:.2f}"

@@ -3,7 +3,7 @@
 """Our runtime beside the ones that a user would pick instead, on the same machine, in the same run.
 
     python benchmarks/peers.py --setup                # once: environments with the peers (several GB)
-    python benchmarks/peers.py                        # three nets, 1 and 2 threads, 20 rounds
+    python benchmarks/peers.py                        # every net, 1 and 2 threads, 20 rounds
     python benchmarks/peers.py basic --threads 1 --peers mdeploy,onnxruntime --json
 
 Every runtime gets the form of the net that suits it best and computes in float32. Each runs in a process of its own;
@@ -41,7 +41,7 @@ ENVIRONMENTS: dict[str, list[str]] = {
         "torch torchvision numpy onnx onnxscript onnxsim onnxruntime openvino ncnn pnnx MNN",
         "ai-edge-litert litert-torch",
     ],
-    "peers-executorch": ["torch executorch"],
+    "peers-executorch": ["torch torchvision executorch"],
 }
 HOMES = {
     "mdeploy": None,
@@ -130,15 +130,16 @@ def _prepare(net: str) -> Path:
     directory = CACHE / net
     directory.mkdir(parents=True, exist_ok=True)
     spec = NETS[net]
-    tools = Path(sys.executable).parent
-    if not (directory / "checkpoint.pt").exists():
+    checkpoint = directory / "checkpoint.pt"
+    if not checkpoint.exists():
         CONSOLE.print(f"{net}: making a checkpoint")
-        arguments = [option for k, v in spec.arguments.items() for option in ("--arg", f"{k}={v}")]
-        command = [str(tools / "mdeploy-train"), "init", spec.model, *arguments, "--size", str(spec.size)]
-        subprocess.run([*command, "-o", str(directory / "checkpoint.pt")], check=True, capture_output=True)
+        command = [sys.executable, "-m", "peer_runtimes.nets", net, str(checkpoint)]
+        subprocess.run(command, env=_environment(2), check=True, capture_output=True)
     if not (directory / "artifact" / "manifest.json").exists():
         CONSOLE.print(f"{net}: converting")
-        command = [str(tools / "mdeploy"), "convert", str(directory / "checkpoint.pt")]
+        command = [str(Path(sys.executable).parent / "mdeploy"), "convert", str(checkpoint)]
+        command += ["--model", f"{spec.package}:{spec.model}", "--input-shape", f"1,3,{spec.size},{spec.size}"]
+        command += [option for k, v in spec.arguments.items() for option in ("--model-arg", f"{k}={v}")]
         subprocess.run([*command, "-o", str(directory / "artifact")], check=True, capture_output=True)
     if not (directory / "input.npy").exists():
         golden = directory / "artifact" / "golden" / "random" / "input_0.npy"

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <iterator>
 #include <memory>
 #include <random>
 #include <string>
@@ -15,30 +16,50 @@
 #include "base/tensor.h"
 #include "fma_ceiling.h"
 #include "kernels/conv_choice.h"
+#include "kernels/conv_depthwise.h"
 #include "kernels/conv_gemm.h"
+#include "kernels/conv_planes.h"
 #include "kernels/conv_winograd.h"
 #include "net_convs.h"
 
 namespace mdeploy {
 namespace {
 
-constexpr const char* kAlgorithmNames[] = {"gemm", "winograd_f2", "winograd_f4"};
+// In the order of ConvAlgorithm.
+constexpr const char* kAlgorithmNames[] = {"gemm", "winograd_f2", "winograd_f4", "depthwise", "planes"};
+constexpr size_t kAlgorithms = std::size(kAlgorithmNames);
 
 struct Candidate {
   std::unique_ptr<ConvKernel> kernel;
   std::vector<double> seconds;
 };
 
-std::unique_ptr<ConvKernel> make(const ConvShape& s, const IsaKernels& isa, Isa set, int algorithm,
-                                 const std::vector<float>& weights) {
+ConvOptions options_of(const ConvShape& s, Isa set) {
   ConvOptions o;
   o.isa = set;
-  o.input = s.c_in < kChannelBlock ? Layout::plain() : Layout::blocked(kChannelBlock);
+  o.input = is_few_planes(s) ? Layout::plain() : Layout::blocked(kChannelBlock);
   o.output = Layout::blocked(kChannelBlock);
   o.epilogue.lo = 0.0f;
-  if (algorithm == 0) return make_conv_gemm(s, o, isa, weights.data(), nullptr);
-  if (!winograd_fits(s) || s.c_in < kChannelBlock) return nullptr;
-  return make_conv_winograd(s, o, isa, algorithm == 1 ? 2 : 4, weights.data(), nullptr);
+  return o;
+}
+
+// Null where the algorithm does not fit, or where another has no rival.
+std::unique_ptr<ConvKernel> make(const ConvShape& s, const IsaKernels& isa, Isa set, ConvAlgorithm algorithm,
+                                 const std::vector<float>& weights) {
+  const ConvOptions o = options_of(s, set);
+  const ConvAlgorithm chosen = choose_conv_algorithm(s, o, isa);
+  const bool alone = chosen == ConvAlgorithm::kPlanes || chosen == ConvAlgorithm::kDepthwise;
+  if (alone && algorithm != chosen) return nullptr;
+  switch (algorithm) {
+    case ConvAlgorithm::kGemm: return make_conv_gemm(s, o, isa, weights.data(), nullptr);
+    case ConvAlgorithm::kDepthwise: return alone ? make_conv_depthwise(s, o, isa, weights.data(), nullptr) : nullptr;
+    case ConvAlgorithm::kPlanes: return alone ? make_conv_planes(s, o, isa, weights.data(), nullptr) : nullptr;
+    case ConvAlgorithm::kWinogradF2:
+    case ConvAlgorithm::kWinogradF4:
+      if (!winograd_fits(s)) return nullptr;
+      return make_conv_winograd(s, o, isa, algorithm == ConvAlgorithm::kWinogradF2 ? 2 : 4, weights.data(), nullptr);
+  }
+  return nullptr;
 }
 
 double median(std::vector<double> v) {
@@ -50,7 +71,7 @@ int run(const std::string& net, int threads, int rounds, Isa set) {
   const IsaKernels* isa = isa_supported(set) ? isa_kernels(set) : nullptr;
   const std::vector<NetConv> convs = net_convs(net);
   if (convs.empty() || isa == nullptr) {
-    std::fprintf(stderr, "kernel_bench: %s\n", convs.empty() ? "NET is basic, bottleneck or resnest50"
+    std::fprintf(stderr, "kernel_bench: %s\n", convs.empty() ? "there is no such net"
                                                              : "this processor does not have that instruction set");
     return 2;
   }
@@ -64,10 +85,10 @@ int run(const std::string& net, int threads, int rounds, Isa set) {
   for (const NetConv& c : convs) {
     std::vector<float> weights(static_cast<size_t>(c.shape.weight_count()));
     for (float& w : weights) w = uniform(random);
-    candidates.emplace_back(3);
-    for (int a = 0; a < 3; ++a) {
-      auto& kernel = candidates.back()[static_cast<size_t>(a)].kernel;
-      kernel = make(c.shape, *isa, set, a, weights);
+    candidates.emplace_back(kAlgorithms);
+    for (size_t a = 0; a < kAlgorithms; ++a) {
+      auto& kernel = candidates.back()[a].kernel;
+      kernel = make(c.shape, *isa, set, static_cast<ConvAlgorithm>(a), weights);
       if (kernel != nullptr) scratch_bytes = std::max(scratch_bytes, kernel->scratch_bytes(threads));
     }
     const Layout blocked = Layout::blocked(kChannelBlock);
@@ -80,9 +101,11 @@ int run(const std::string& net, int threads, int rounds, Isa set) {
 
   ThreadPool pool(threads);
   for (int round = 0; round <= rounds; ++round) {
+    // Gemm everywhere, then each other algorithm where it fits; what stands between is what the table takes.
     for (size_t a = 0; a < 3; ++a) {
       for (size_t i = 0; i < convs.size(); ++i) {
-        Candidate& c = candidates[i][a].kernel != nullptr ? candidates[i][a] : candidates[i][0];
+        const auto chosen = choose_conv_algorithm(convs[i].shape, options_of(convs[i].shape, set), *isa);
+        Candidate& c = candidates[i][candidates[i][a].kernel != nullptr ? a : static_cast<size_t>(chosen)];
         ConvArguments args;
         args.x = static_cast<const float*>(activations[i % 2].data());
         args.y = static_cast<float*>(activations[1 - i % 2].data());
@@ -97,15 +120,14 @@ int run(const std::string& net, int threads, int rounds, Isa set) {
 
   for (size_t i = 0; i < convs.size(); ++i) {
     const ConvShape& s = convs[i].shape;
-    ConvOptions o;
-    const auto chosen = choose_conv_algorithm(s, o, *isa);
+    const auto chosen = choose_conv_algorithm(s, options_of(s, set), *isa);
     std::printf("{\"layer\": \"%s\", \"c_in\": %d, \"c_out\": %d, \"size\": %d, \"k\": %d, \"stride\": %d, "
                 "\"groups\": %d, \"macs\": %lld, \"chosen\": \"%s\", \"us\": {",
                 convs[i].name.c_str(), static_cast<int>(s.c_in), static_cast<int>(s.c_out), static_cast<int>(s.out_h),
                 static_cast<int>(s.kh), static_cast<int>(s.stride_h), static_cast<int>(s.groups),
                 static_cast<long long>(s.macs()), kAlgorithmNames[static_cast<int>(chosen)]);
     const char* comma = "";
-    for (size_t a = 0; a < 3; ++a) {
+    for (size_t a = 0; a < kAlgorithms; ++a) {
       if (candidates[i][a].kernel == nullptr) continue;
       std::printf("%s\"%s\": %.2f", comma, kAlgorithmNames[a], median(candidates[i][a].seconds) * 1e6);
       comma = ", ";
@@ -122,7 +144,7 @@ int main(int argc, char** argv) {
   const auto isa = argc > 4 ? mdeploy::isa_from_name(argv[4]) : mdeploy::best_isa();
   const int threads = argc > 2 ? std::atoi(argv[2]) : 1, rounds = argc > 3 ? std::atoi(argv[3]) : 20;
   if (argc < 2 || !isa || threads < 1 || rounds < 1) {
-    std::fprintf(stderr, "usage: kernel_bench basic|bottleneck|resnest50 [THREADS] [ROUNDS] [ISA]\n");
+    std::fprintf(stderr, "usage: kernel_bench NET [THREADS] [ROUNDS] [ISA]\n");
     return 2;
   }
   return mdeploy::run(argv[1], threads, rounds, *isa);

@@ -78,6 +78,44 @@ void add_stages(Builder& b, bool bottleneck, bool avd) {
   }
 }
 
+// torchvision's ResNets: the stride lies on the 3x3 convolution.
+void add_resnet(Builder& b, const std::vector<int>& layers, bool bottleneck) {
+  b.conv("stem", 64, 7, 2);
+  b.halve();  // max pooling
+  for (int stage = 0; stage < 4; ++stage) {
+    const int64_t width = int64_t{64} << stage, c_out = bottleneck ? width * 4 : width;
+    for (int i = 0; i < layers[static_cast<size_t>(stage)]; ++i) {
+      const std::string name = "stage" + std::to_string(stage + 1) + "." + std::to_string(i) + ".";
+      const int64_t stride = i == 0 && stage > 0 ? 2 : 1;
+      if (stride != 1 || b.channels() != c_out) b.side_conv(name + "shortcut", c_out, 1, stride);
+      if (bottleneck) b.conv(name + "conv1", width, 1);
+      b.conv(name + (bottleneck ? "conv2" : "conv1"), width, 3, stride);
+      b.conv(name + (bottleneck ? "conv3" : "conv2"), c_out, bottleneck ? 1 : 3);
+    }
+  }
+}
+
+void add_mobilenet_v2(Builder& b) {
+  struct Stage {
+    int64_t expansion, channels;
+    int blocks;
+    int64_t stride;
+  };
+  b.conv("stem", 32, 3, 2);
+  int block = 0;
+  for (const Stage& stage : {Stage{1, 16, 1, 1}, Stage{6, 24, 2, 2}, Stage{6, 32, 3, 2}, Stage{6, 64, 4, 2},
+                             Stage{6, 96, 3, 1}, Stage{6, 160, 3, 2}, Stage{6, 320, 1, 1}}) {
+    for (int i = 0; i < stage.blocks; ++i) {
+      const std::string name = "block" + std::to_string(++block) + ".";
+      const int64_t hidden = b.channels() * stage.expansion;
+      if (stage.expansion != 1) b.conv(name + "expand", hidden, 1);
+      b.conv(name + "depthwise", hidden, 3, i == 0 ? stage.stride : 1, hidden);
+      b.conv(name + "project", stage.channels, 1);
+    }
+  }
+  b.conv("last", 1280, 1);
+}
+
 }  // namespace
 
 std::vector<NetConv> net_convs(const std::string& net) {
@@ -96,6 +134,17 @@ std::vector<NetConv> net_convs(const std::string& net) {
     b.conv("stem.2", 64, 3);
     b.halve();  // max pooling
     add_stages(b, true, true);
+    b.set_size(1);
+    b.conv("fc", 1000, 1);
+    return b.convs;
+  }
+  if (net == "resnet18" || net == "resnet50" || net == "mobilenet_v2") {
+    Builder b(3, 224);
+    if (net == "mobilenet_v2") {
+      add_mobilenet_v2(b);
+    } else {
+      add_resnet(b, net == "resnet18" ? std::vector<int>{2, 2, 2, 2} : std::vector<int>{3, 4, 6, 3}, net == "resnet50");
+    }
     b.set_size(1);
     b.conv("fc", 1000, 1);
     return b.convs;

@@ -94,6 +94,23 @@ def test_a_killed_writer_leaves_a_readable_file(history: History) -> None:
     assert len(history.runs()) == len(runs) + 1
 
 
+def test_a_writer_killed_beside_another_costs_the_other_nothing(history: History) -> None:
+    killed, other = write(history, 100_000), write(history, 60)
+    assert killed.stdout is not None
+    for _ in range(10):
+        killed.stdout.readline()
+    os.kill(killed.pid, signal.SIGKILL)
+    done = 10 + len(killed.stdout.read().split())
+    killed.wait()
+    killed.stdout.close()
+    other.communicate()
+    assert other.returncode == 0
+    assert len(history.runs()) in (60 + done, 60 + done + 1)
+    with sqlite3.connect(history.path) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
 def test_a_file_of_something_else_is_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "places.sqlite"
     with sqlite3.connect(path) as connection:

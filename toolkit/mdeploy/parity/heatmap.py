@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The differences as a picture: a row for each tensor, and the worst tensor of each runtime as an image.
+"""The differences as a picture: a row for each tensor, and one tensor of each runtime as an image: the first that is wrong, else the worst.
 
 Colour is |a - b| over max(1, largest |reference|), on a logarithmic scale around the tolerance; magenta is a NaN or an
 infinity that stands on one side only.
@@ -32,7 +32,7 @@ class _Panel:
     title: str
     labels: Sequence[str]
     maps: Sequence[DifferenceMap]
-    worst: str
+    shown: str
     image: DifferenceMap
 
 
@@ -43,12 +43,15 @@ def draw_layers(report: LayersReport) -> bytes:
     for backend in report.backends:
         drawn = [layer for layer in backend.layers if layer.differences is not None]
         if drawn:
-            worst = max(drawn, key=lambda layer: layer.required)
+            # What is wrong first explains the rest; without a fault, the largest difference is of interest.
+            first = next((layer for layer in drawn if not layer.passed), None)
+            shown = first or max(drawn, key=lambda layer: layer.required)
             maps = [layer.differences for layer in drawn if layer.differences is not None]
-            assert worst.differences is not None
+            assert shown.differences is not None
             labels = [f"{layer.index} {layer.blob}" for layer in drawn]
             title = f"{backend.title} against {report.reference}"
-            panels.append(_Panel(title, labels, maps, f"{worst.blob}, {worst.case}", worst.differences))
+            what = f"{'first wrong' if first else 'worst'}: {shown.blob}, {shown.case}"
+            panels.append(_Panel(title, labels, maps, what, shown.differences))
     return _draw(report.artifact, panels, report.tolerance.tol)
 
 
@@ -63,7 +66,7 @@ def draw_outputs(report: ParityReport) -> bytes:
             output, image = drawn[int(np.argmax(needs))]
             labels = [f"{output.case} {output.output}" for output, _ in drawn]
             title = f"{backend.title} against {report.reference}"
-            panels.append(_Panel(title, labels, [m for _, m in drawn], f"{output.output}, {output.case}", image))
+            panels.append(_Panel(title, labels, [m for _, m in drawn], f"worst: {output.output}, {output.case}", image))
     return _draw(report.artifact, panels, report.tolerance.tol)
 
 
@@ -96,7 +99,7 @@ def _draw(name: str, panels: Sequence[_Panel], tolerance: float) -> bytes:
         rows.set_xticks([0, BINS // 2, BINS - 1], ["first element", "half", "last"], fontsize=7)
         image.imshow(_shown(panel.image.image, norm), norm=norm, cmap=colours, interpolation="nearest",
                      aspect="auto" if 1 in panel.image.image.shape else "equal")  # fmt: skip
-        image.set_title(f"worst: {_short(panel.worst)}", fontsize=8)
+        image.set_title(_short(panel.shown), fontsize=8)
         image.tick_params(labelsize=6)
         if panel.image.image.shape[0] == 1:
             image.set_yticks([])
@@ -116,4 +119,4 @@ def _shown(values: Any, norm: Any) -> Any:
 def _short(text: str) -> str:
     # "$" starts matplotlib's own markup.
     text = text.replace("$", r"\$")
-    return text if len(text) <= 36 else f"...{text[-33:]}"
+    return text if len(text) <= 40 else f"{text[:18]}...{text[-19:]}"

@@ -60,6 +60,9 @@ android {
         for (name in listOf("mdeploy.native.dir", "mdeploy.artifact", "mdeploy.picture")) {
           providers.gradleProperty(name).orNull?.let { test.systemProperty(name, rootDir.resolve(it)) }
         }
+        for (name in listOf("mdeploy.collect.url", "mdeploy.collect.token")) {
+          providers.gradleProperty(name).orNull?.let { test.systemProperty(name, it) }
+        }
         providers.gradleProperty("mdeploy.native.dir").orNull?.let {
           test.jvmArgs("-Djava.library.path=${rootDir.resolve(it)}")
         }

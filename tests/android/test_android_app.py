@@ -5,36 +5,63 @@ child process. Maven keeps what it downloads, so later runs work offline."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from mdeploy.artifact import Artifact
+from mdeploy.history.store import History
 from mdeploy.package.android_base import maven_lock
 
-TESTS_AT_LEAST = 50  # on two versions of Android
+TESTS_AT_LEAST = 60  # on two versions of Android
 
 
-def test_the_app_on_the_oldest_and_the_newest_android(artifact: Artifact, picture: Path, repository: Path) -> None:
+def test_the_app_on_the_oldest_and_the_newest_android(
+    artifact: Artifact, picture: Path, repository: Path, tmp_path: Path
+) -> None:
     for tool in ("mvn", "javac", "aapt2", "cmake"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
     project = repository / "android_harness"
     native = build_native(project, repository / "build" / "android-jni")
-    with maven_lock():
-        run_jvm_tests(project, native, artifact, picture)
+    with maven_lock(), collecting(tmp_path / "history.db") as (url, token):
+        run_jvm_tests(project, native, artifact, picture, url, token)
+    history = History(tmp_path / "history.db")
+    received = [history.document(run.id) for run in history.runs()]
+    assert len(received) == 4, "from a host's run and from the user, on two Androids"
+    assert {(report["runner"], report["device"]["os"]) for report in received} == {("app_jni", "android")}
+    assert {report["device"]["sdk"] for report in received} == {26, 35}
 
 
-def run_jvm_tests(project: Path, native: Path, artifact: Artifact, picture: Path) -> None:
+@contextmanager
+def collecting(database: Path) -> Iterator[tuple[str, str]]:
+    """A `mdeploy collect`: where it listens, and its token."""
+    token = "a-token-of-the-test"
+    command = [sys.executable, "-m", "mdeploy", "collect", "--port", "0", "--json", "--db", str(database)]
+    environment = {**os.environ, "MDEPLOY_COLLECT_TOKEN": token}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as server:
+        assert server.stdout is not None
+        try:
+            yield json.loads(server.stdout.readline())["url"], token
+        finally:
+            server.terminate()
+
+
+def run_jvm_tests(project: Path, native: Path, artifact: Artifact, picture: Path, url: str, token: str) -> None:
     for report in (project / "target" / "surefire-reports").glob("*.xml"):
         report.unlink()
     command = ["mvn", "--batch-mode", "test", f"-Dmdeploy.native.dir={native}"]
     command += [f"-Dmdeploy.artifact={artifact.path}", f"-Dmdeploy.picture={picture}"]
+    command += [f"-Dmdeploy.collect.url={url}", f"-Dmdeploy.collect.token={token}"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:]
     runs, skipped = 0, 0

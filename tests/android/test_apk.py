@@ -53,7 +53,8 @@ def test_what_android_reads_of_it(apk: Path) -> None:
     assert "launchable-activity: name='org.mdeploy.harness.MainActivity'" in badging
     assert "native-code: 'arm64-v8a' 'armeabi-v7a' 'x86_64'" in badging
     assert "application-debuggable" in badging  # run-as, by which the host fetches reports, asks for it
-    assert "uses-permission" not in badging
+    # To post a report where the user or the host says, and for nothing else.
+    assert re.findall(r"uses-permission\S*: name='([^']+)'", badging) == ["android.permission.INTERNET"]
     tree = tool("aapt", "dump", "xmltree", apk, "AndroidManifest.xml")
     assert re.search(r"android:extractNativeLibs\(0x[0-9a-f]+\)=\(type 0x12\)0xffffffff", tree)
     assert re.search(r"E: instrumentation .*\n(?:\s+A: .*\n)*\s+A: android:name.*BenchInstrumentation", tree)

@@ -37,15 +37,18 @@ class Announcer:
         address = f"[{host}]" if ":" in host else host
         everywhere = host in ("0.0.0.0", "::")
         url = f"http://{'ADDRESS_OF_THIS_MACHINE' if everywhere else address}:{port}{PATH}"
-        reverse = f"adb reverse tcp:{port} tcp:{port}"
         on_cable = f"http://127.0.0.1:{port}{PATH}"
         curl = ["curl", "-H", "Content-Type: application/json"]
         curl += ["-H", f"Authorization: Bearer {token}"] if token else []
         curl += ["--data-binary", "@report.json", on_cable if everywhere else url]
-        app = ["adb", "shell", "am", "start", "-n", "org.mdeploy.harness/.MainActivity", "--es", "mdeploy.id", "run1"]
-        app += ["--es", "mdeploy.collect", on_cable if loopback or everywhere else url]
-        app += ["--es", "mdeploy.token", token] if token else []
-        example, start = shlex.join(curl), shlex.join(app)
+        example = shlex.join(curl)
+        reverse, start = None, None
+        if loopback or everywhere:  # what adb reverse brings here comes to loopback
+            reverse = f"adb reverse tcp:{port} tcp:{port}"
+            app = ["adb", "shell", "am", "start", "-n", "org.mdeploy.harness/.MainActivity"]
+            app += ["--es", "mdeploy.id", "run1", "--es", "mdeploy.collect", on_cable]
+            app += ["--es", "mdeploy.token", token] if token else []
+            start = shlex.join(app)
         if self._as_json:
             kept = None if history is None else str(history.path)
             lines = {"adb_reverse": reverse, "curl": example, "app": start}
@@ -57,8 +60,11 @@ class Announcer:
         click.echo(f"listening on {url}" + ("" if loopback else ", with a token"))
         if token:
             click.echo(f"  token           {token}")
-        click.echo(f"  phone on cable  {reverse}")
-        click.echo(f"  then the app    {start}")
+        if reverse:
+            click.echo(f"  phone on cable  {reverse}")
+            click.echo(f"  then the app    {start}")
+        if not loopback:
+            click.echo("  phone on Wi-Fi  Send, in the app, with this address and token")
         click.echo(f"  any report      {example}")
         kept = " and ".join(str(place) for place in (history and history.path, folder) if place)
         click.echo(f"  kept in         {kept}")

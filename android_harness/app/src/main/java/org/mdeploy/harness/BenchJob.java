@@ -3,6 +3,7 @@
 package org.mdeploy.harness;
 
 import android.content.Context;
+import android.util.Log;
 import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -99,14 +100,27 @@ final class BenchJob {
     if (answer.isFile()) {
       top = TopClasses.of(Npy.readFloats(answer), manifest.meaning, TOP);
     }
-    String sha256 = Files.sha256(text.getBytes(StandardCharsets.UTF_8));
+    byte[] bytes = text.getBytes(StandardCharsets.UTF_8);
+    String sha256 = Files.sha256(bytes);
+    if (request.collect != null) {
+      progress.at("send", 1, Double.NaN, 0, context.getString(R.string.sending));
+      Log.i(BenchController.TAG, "MDeployCollect id=" + request.id + " " + send(bytes));
+    }
     return new Outcome(request, status, report.error, report, reportFile, sha256, top);
+  }
+
+  /** A report that could not be sent is still one, so the run is none the worse. */
+  private String send(byte[] report) {
+    try {
+      return "run=" + ReportSender.send(report, request.collect);
+    } catch (IOException e) {
+      return "error=" + String.valueOf(e.getMessage()).replace('\n', ' ');
+    }
   }
 
   private HarnessOptions options(ModelManifest manifest, File model, File output, File reportFile) {
     HarnessOptions options = new HarnessOptions().model(model);
-    options.threads = request.threads;
-    options.affinity = request.affinity;
+    options.measureAs(request);
     options.reportPath = reportFile.getPath();
     if (request.picture != null) {
       options.picturePath = request.picture.pam.getPath();
@@ -121,19 +135,12 @@ final class BenchJob {
     if (request.classifyOnly) {
       options.warmup = -1;
       options.runs = 1;
-      return options;
     }
-    if (!manifest.goldenCases.isEmpty()) {
+    if (request.classifyOnly || manifest.goldenCases.isEmpty()) {
+      options.tolerance = 0;
+    } else {
       options.goldenDir = new File(model, "golden").getPath();
-      options.tolerance = request.tolerance;
     }
-    options.warmup = request.warmup;
-    options.runs = request.runs;
-    options.minSeconds = request.minSeconds;
-    options.rounds = request.rounds;
-    options.cooldownSeconds = request.cooldownSeconds;
-    options.sustainedMinutes = request.sustainedMinutes;
-    options.profile = request.profile;
     return options;
   }
 

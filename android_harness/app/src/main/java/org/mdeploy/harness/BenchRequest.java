@@ -5,26 +5,22 @@ package org.mdeploy.harness;
 import java.util.UUID;
 
 /** What one run is asked to do, by the screen or by the host that drives the app. */
-final class BenchRequest {
+final class BenchRequest extends MeasureOptions {
   static final double DEFAULT_TOLERANCE = 1e-5;
 
   /** Names the report; the host recognises the end of its own run by it. */
   String id = UUID.randomUUID().toString();
-  int threads;
-  String affinity;
-  int warmup;
-  int runs;
-  double minSeconds;
-  int rounds;
-  double cooldownSeconds;
-  double sustainedMinutes;
-  boolean profile;
-  double tolerance = DEFAULT_TOLERANCE;
   /** Classify only: run once on {@link #goldenCase} or {@link #picture}, without parity and without timing rounds. */
   boolean classifyOnly;
   String goldenCase;
   /** A picture that the user chose; its file is deleted after the run. */
   Picture picture;
+  /** Where the report is sent after the run, or null: nowhere. */
+  CollectTarget collect;
+
+  BenchRequest() {
+    tolerance = DEFAULT_TOLERANCE;
+  }
 
   /** A request that only classifies one golden case. */
   static BenchRequest classify(String goldenCase) {

@@ -106,6 +106,7 @@ final class BenchScreen {
     show(R.id.result, hasReport || state.running);
     enable(R.id.share, hasReport && !state.running);
     enable(R.id.save, hasReport && !state.running);
+    enable(R.id.send, hasReport && !state.running);
     if (hasReport) {
       showReport(state.bench.report);
     }

@@ -22,6 +22,9 @@ public final class MainActivity extends Activity implements BenchController.List
   /** Extras of the intent by which a host starts a run. */
   static final String EXTRA_ID = "mdeploy.id";
   static final String EXTRA_ARGS = "mdeploy.args";
+  /** Where the report is posted after the run, on this phone's own ports; see CollectTarget. */
+  static final String EXTRA_COLLECT = "mdeploy.collect";
+  static final String EXTRA_TOKEN = "mdeploy.token";
 
   private static final int CHOOSE_PICTURE = 1;
   private static final int SAVE_REPORT = 2;
@@ -96,6 +99,13 @@ public final class MainActivity extends Activity implements BenchController.List
             intent.addCategory(Intent.CATEGORY_OPENABLE).setType("application/json");
             intent.putExtra(Intent.EXTRA_TITLE, "mdeploy-" + screen.modelName() + ".json");
             open(intent, SAVE_REPORT);
+          }
+        });
+    findViewById(R.id.send).setOnClickListener(
+        new View.OnClickListener() {
+          @Override
+          public void onClick(View view) {
+            askWhereToSend(controller.state().bench.reportFile);
           }
         });
   }
@@ -175,6 +185,10 @@ public final class MainActivity extends Activity implements BenchController.List
     BenchRequest request;
     try {
       request = BenchRequest.parse(id, intent.getStringExtra(EXTRA_ARGS));
+      if (intent.hasExtra(EXTRA_COLLECT)) {
+        String address = String.valueOf(intent.getStringExtra(EXTRA_COLLECT));
+        request.collect = CollectTarget.ofIntent(address, intent.getStringExtra(EXTRA_TOKEN));
+      }
     } catch (IllegalArgumentException e) {
       BenchRequest refused = new BenchRequest();
       refused.id = id;
@@ -218,6 +232,37 @@ public final class MainActivity extends Activity implements BenchController.List
           @Override
           public void done(Void nothing) {
             say(getString(R.string.saved));
+          }
+        });
+  }
+
+  private void askWhereToSend(final File report) {
+    CollectDialog.show(
+        this,
+        new CollectDialog.Listener() {
+          @Override
+          public void onTarget(CollectTarget target) {
+            send(report, target);
+          }
+
+          @Override
+          public void onMistake(String text) {
+            say(text);
+          }
+        });
+  }
+
+  private void send(final File report, final CollectTarget target) {
+    inBackground(
+        new Work<String>() {
+          @Override
+          public String run() throws IOException {
+            return ReportSender.send(Files.read(report), target);
+          }
+
+          @Override
+          public void done(String number) {
+            say(getString(R.string.sent, number));
           }
         });
   }

@@ -118,6 +118,8 @@ def _serve(connection: Connection, name: str, path: Path, options: PrepareOption
     except MdeployError as error:
         connection.send(("error", error))
         return
+    except KeyboardInterrupt:  # the parent says so
+        return
     try:
         while True:
             request, batch = connection.recv()

@@ -228,6 +228,41 @@ class TestEnvironment:
         assert str(home.python) == sys.executable
         assert environment.find_home(engine, ("no-such-distribution",)) is None
 
+    def test_install_makes_the_environment_and_fills_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        commands: list[list[str]] = []
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        monkeypatch.setattr(environment, "_run", lambda command, _what: commands.append(command))
+        said: list[str] = []
+        python = environment.install(engine_of("litert"), said.append)
+        assert python == tmp_path / "mdeploy" / "peers" / "bin" / "python"
+        assert commands[0] == [sys.executable, "-m", "venv", str(tmp_path / "mdeploy" / "peers")]
+        assert commands[1][:4] == [str(python), "-m", "pip", "install"]
+        assert {"ai-edge-litert", "litert-torch", "torch", "onnx", "numpy"} <= set(commands[1])
+        assert any("several GB" in line for line in said)
+
+    def test_install_says_what_failed(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        monkeypatch.setattr(sys, "executable", "/bin/false")
+        with pytest.raises(UnavailableError, match="making the environment failed: exit code 1"):
+            environment.install(engine_of("mnn"))
+
+    def test_an_environment_apart_is_found(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        """By its interpreter and the metadata in its site-packages; nothing of it is started."""
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+        monkeypatch.delenv("MDEPLOY_LITERT_PYTHON", raising=False)
+        home = tmp_path / "mdeploy" / "peers"
+        python, site = home / "bin" / "python", home / "lib" / "python3.11" / "site-packages"
+        for name in ("litert-torch", "torch", "onnx"):
+            info = site / f"{name.replace('-', '_')}-9.9.dist-info"
+            info.mkdir(parents=True)
+            (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n")
+        assert environment.find_home(engine_of("litert"), engine_of("litert").make) is None  # no interpreter yet
+        python.parent.mkdir(parents=True)
+        python.symlink_to(sys.executable)
+        found = environment.find_home(engine_of("litert"), engine_of("litert").make)
+        assert found is not None
+        assert (found.python, found.versions["litert-torch"]) == (python, "9.9")
+
     def test_a_distribution_that_does_not_import(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """A half-installed package: a reason, not a traceback."""
         engine = needs("openvino")

@@ -30,6 +30,16 @@ def make(width=WIDTH, fail=False):
         raise RuntimeError("as asked\\nsecond line")
     return torch.nn.Sequential(torch.nn.Conv2d(3, width, 3), torch.nn.ReLU())
 
+class Versioned(torch.nn.Linear):
+    _version = 2
+    def _load_from_state_dict(self, state, prefix, local_metadata, *rest):
+        if local_metadata.get("version") != 2:
+            raise ValueError("which version?")
+        super()._load_from_state_dict(state, prefix, local_metadata, *rest)
+
+def versioned():
+    return torch.nn.Sequential(Versioned(3, 2))
+
 MODEL = make()
 NUMBER = 3
 """
@@ -170,6 +180,21 @@ def test_bfloat16_in_onnx_is_read_as_float32(tmp_path: Path) -> None:
     assert loaded.messages == ("b.onnx: bfloat16 was read as float32, which holds all of its values",)
     assert loaded.graph is not None
     assert PlainSession(loaded.graph).run([np.ones((1, 3, 8, 8), np.float32)])[0].dtype == np.float32
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_versions_of_modules_reach_them(tmp_path: Path, factory: str, prefix: str) -> None:
+    weights = nn.Sequential(nn.Linear(3, 2)).state_dict()
+    wrapped = type(weights)((prefix + key, value) for key, value in weights.items())
+    options = SourceOptions(factory.replace(":make", ":versioned"), {}, {"": (1, 3)})
+    for versions in ({"": {}, f"{prefix}0": {"version": 2}}, {}):
+        wrapped._metadata = versions
+        torch.save(wrapped, tmp_path / "w.pt")
+        if versions:
+            assert open_source(tmp_path / "w.pt", options).module is not None
+        else:
+            with pytest.raises(InputError, match=r"does not fit the module .*: which version\?"):
+                open_source(tmp_path / "w.pt", options)
 
 
 class Runs:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def load_state_dict(path: Path, data: Any, options: SourceOptions) -> LoadedSour
     module = build_module(options.model, options.arguments)
     try:
         module.load_state_dict(_stripped(weights))
-    except (RuntimeError, TypeError) as error:
+    except Exception as error:  # modules may load in ways of their own
         lines = [line.strip() for line in str(error).splitlines()[1:3]] or [str(error)]
         raise InputError(f"{path}: does not fit the module of {options.model}: {' '.join(lines)[:400]}") from error
     return LoadedSource(
@@ -101,10 +102,16 @@ def _find_weights(path: Path, data: Any) -> Mapping[str, torch.Tensor]:
 
 
 def _stripped(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Names without what wrappers put in front. Versions of modules, which some read when they load, stay."""
+    versions: Mapping[str, Any] = getattr(weights, "_metadata", {})
     for prefix in _PREFIXES:
         if all(key.startswith(prefix) for key in weights):
-            weights = {key[len(prefix) :]: value for key, value in weights.items()}
-    return dict(weights)
+            weights = {key.removeprefix(prefix): value for key, value in weights.items()}
+            versions = {(key + ".").removeprefix(prefix).rstrip("."): value for key, value in versions.items()}
+    found = OrderedDict(weights)
+    if versions:
+        found._metadata = OrderedDict(versions)  # type: ignore[attr-defined] # where torch keeps them
+    return found
 
 
 def _declared_inputs(path: Path, options: SourceOptions) -> tuple[InputSpec, ...]:

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,9 @@ CACHE = Path.home() / ".cache" / "mdeploy" / "benchmarks"
 
 def build(program: str) -> Path:
     """The built program's path. Raises ``SystemExit`` with the compiler's words where it does not build."""
-    directory = CACHE / "build"
     source = Path(__file__).resolve().parent
+    # One for each checkout: CMake refuses the build directory of another.
+    directory = CACHE / f"build-{hashlib.sha256(str(source).encode()).hexdigest()[:12]}"
     for command in (
         ["cmake", "-S", str(source), "-B", str(directory), "-G", "Ninja"],
         ["cmake", "--build", str(directory), "--target", program],

@@ -54,8 +54,8 @@ def backends_option(function: F) -> F:
         "--backends",
         metavar="A,B",
         callback=comma_list,
-        help="Runtimes to use: torch, onnxruntime, mdeploy, caffe2, openvino, ncnn, mnn, litert, executorch. Default: every "
-        "installed one.",
+        help="Runtimes to use: torch, onnxruntime, mdeploy, caffe2, openvino, ncnn, mnn, litert, executorch. "
+        "Default: every installed one.",
     )(function)
 
 

@@ -56,7 +56,7 @@ def make_sweep(folder: Path, trials: int, **changes: Any) -> Sweep:
 def test_every_finished_trial_has_its_checkpoint_and_its_measures(data: LoadedData, tmp_path: Path) -> None:
     study = run_sweep(make_sweep(tmp_path, 5), data, macs_as_latency, print)
     results = results_of(study)
-    assert len(study.trials) == 5
+    assert sum("repeats" not in trial.user_attrs for trial in study.trials) == 5
     assert results
     found = {}
     for path in tmp_path.glob("trial-*.pt"):
@@ -87,13 +87,13 @@ def test_a_stopped_sweep_goes_on_with_the_same_trial(data: LoadedData, tmp_path:
     study = run_sweep(make_sweep(tmp_path, 6), data, macs_as_latency, lines.append)
     states = [trial.state for trial in study.trials]
     assert states.count(TrialState.FAIL) == 1
-    assert len(states) == 7
+    assert sum("repeats" not in trial.user_attrs for trial in study.trials) == 7
     broken = states.index(TrialState.FAIL)
     assert study.trials[broken + 1].params == study.trials[broken].params
     assert any("going on from" in line for line in lines)
     # A finished sweep is not run again.
     again = run_sweep(make_sweep(tmp_path, 6), data, interrupted, print)
-    assert len(again.trials) == 7
+    assert len(again.trials) == len(states)
 
 
 @pytest.mark.parametrize("slower", [True, False])
@@ -129,6 +129,15 @@ def test_choices_that_do_not_go_together_are_passed_over(data: LoadedData, tmp_p
     study = run_sweep(sweep, data, macs_as_latency, lines.append)
     assert results_of(study) == []
     assert any("impossible" in line for line in lines)
+
+
+def test_no_combination_is_trained_twice_and_the_sweep_ends_with_the_last_one(data: LoadedData, tmp_path: Path) -> None:
+    lines: list[str] = []
+    space = {"radix": [1, 2], "block": ["basic", "bottleneck"]}
+    study = run_sweep(make_sweep(tmp_path, 20, space=space), data, macs_as_latency, lines.append)
+    tried = [json.dumps(trial.params, sort_keys=True) for trial in study.trials if "repeats" not in trial.user_attrs]
+    assert len(tried) == len(set(tried)) == 4
+    assert lines[-1] == "every combination of the choices has been tried"
 
 
 def test_errors(data: LoadedData, tmp_path: Path) -> None:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import itertools
 import json
+import random
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -24,7 +26,7 @@ from mdeploy_training.engine import EpochResult
 from mdeploy_training.job import LoadedData, TrainingJob, run_job
 from mdeploy_training.log import read_log
 from mdeploy_training.models.registry import make_checkpoint, new_model, picture_input, with_classes
-from mdeploy_training.state import setting_of
+from mdeploy_training.state import setting_of, state_path
 from mdeploy_training.sweep.pareto import TrialResult
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ __all__ = ["Sweep", "results_of", "run_sweep"]
 
 _HEARTBEAT_SECONDS = 60  # a trial without one for twice this long belongs to a process that is gone
 _CLEARLY = 0.02  # of accuracy
+_REPEATS = "repeats"  # attribute of a trial that was passed over: the number of the one that it repeats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,6 +80,7 @@ def run_sweep(
     _check_setting(study, sweep)
 
     def objective(trial: optuna.Trial) -> tuple[float, float]:
+        _pass_over_repeats(trial, study, sweep)
         try:
             return _run_trial(trial, _finished(study), sweep, data, measure, say)
         except KeyboardInterrupt:
@@ -85,6 +89,9 @@ def run_sweep(
             raise
 
     while len(_finished(study)) < sweep.trials:
+        if not _untried(study, sweep):
+            say("every combination of the choices has been tried")
+            break
         study.optimize(objective, n_trials=1)
     return study
 
@@ -137,9 +144,22 @@ def _check_setting(study: optuna.Study, sweep: Sweep) -> None:
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    """The trials that count: those that were passed over as repeats do not."""
     from optuna.trial import TrialState
 
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    ended = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+    return [trial for trial in ended if _REPEATS not in trial.user_attrs]
+
+
+def _untried(study: optuna.Study, sweep: Sweep) -> list[dict[str, str]]:
+    """The combinations, as the storage has them, that no trial has finished or is busy with, here or elsewhere."""
+    from optuna.trial import TrialState
+
+    busy = study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+    tried = [trial.params for trial in (*_finished(study), *busy)]
+    texts = ([json.dumps(choice) for choice in choices] for choices in sweep.space.values())
+    combinations = (dict(zip(sweep.space, values, strict=True)) for values in itertools.product(*texts))
+    return [combination for combination in combinations if combination not in tried]
 
 
 def results_of(study: optuna.Study) -> list[TrialResult]:
@@ -158,6 +178,31 @@ def results_of(study: optuna.Study) -> list[TrialResult]:
     ]
 
 
+def _choose(trial: optuna.Trial, sweep: Sweep) -> dict[str, Any]:
+    # Choices as JSON text: the storage takes no lists.
+    return {
+        name: json.loads(trial.suggest_categorical(name, [json.dumps(choice) for choice in choices]))
+        for name, choices in sweep.space.items()
+    }
+
+
+def _pass_over_repeats(trial: optuna.Trial, study: optuna.Study, sweep: Sweep) -> None:
+    """End a trial whose arguments have been tried, and let one that has not been come next.
+
+    The sampler models choices as independent of what was measured before, and in a small space soon repeats itself.
+    """
+    import optuna
+
+    _choose(trial, sweep)
+    for earlier in _finished(study):
+        if earlier.params == trial.params:
+            untried = _untried(study, sweep)
+            if untried:
+                study.enqueue_trial(random.Random(f"{sweep.seed} {trial.number}").choice(untried))
+            trial.set_user_attr(_REPEATS, earlier.number)
+            raise optuna.TrialPruned
+
+
 def _run_trial(
     trial: optuna.Trial,
     finished: list[optuna.trial.FrozenTrial],
@@ -168,18 +213,8 @@ def _run_trial(
 ) -> tuple[float, float]:
     import optuna
 
-    # Choices as JSON text: the storage takes no lists.
-    chosen = {
-        name: json.loads(trial.suggest_categorical(name, [json.dumps(choice) for choice in choices]))
-        for name, choices in sweep.space.items()
-    }
+    chosen = _choose(trial, sweep)
     title = f"trial {trial.number}: " + ", ".join(f"{name} {value}" for name, value in chosen.items())
-    for earlier in finished:
-        if earlier.params == trial.params and earlier.values:
-            say(f"{title}: the same as trial {earlier.number}")
-            trial.set_user_attr("parameters", earlier.user_attrs["parameters"])
-            trial.set_user_attr("curve", earlier.user_attrs["curve"])
-            return earlier.values[0], earlier.values[1]
     arguments = with_classes(sweep.job.model, {**sweep.job.arguments, **chosen}, len(data.train.classes))
     output = sweep.folder / f"trial-{_digest(chosen)}.pt"
     try:
@@ -210,7 +245,8 @@ def _run_trial(
             say(f"{title}: cut short after epoch {result.epoch}: trial {rival} is faster and was better")
             raise optuna.TrialPruned
 
-    job = dataclasses.replace(sweep.job, arguments=arguments, output=output, log=log, resume=True)
+    begun = state_path(output).exists()
+    job = dataclasses.replace(sweep.job, arguments=arguments, output=output, log=log, resume=begun)
     accuracy = run_job(job, say, judge, data)
     assert accuracy is not None
     trial.set_user_attr("curve", [line["test_accuracy"] for line in read_log(log)])

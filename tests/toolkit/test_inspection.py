@@ -140,6 +140,8 @@ def test_bad_input(tmp_path: Path) -> None:
             inspect(path)
     path = old_nets(tmp_path, text=True)
     more = 'op { type: "Copy" input: "more" output: "copy" }'
-    path.write_text(OLD_PREDICT.replace('external_input: "data"', f'external_input: "data" external_input: "more" {more}'))
+    path.write_text(
+        OLD_PREDICT.replace('external_input: "data"', f'external_input: "data" external_input: "more" {more}')
+    )
     with pytest.raises(UsageError, match="2 data inputs"):
         inspect(path, input_shapes={"": (1, 3, 8, 8)})

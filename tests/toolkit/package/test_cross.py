@@ -170,6 +170,31 @@ def test_a_source_that_does_not_compile(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert tree.builds == []
 
 
+def test_objects_are_compiled_without_the_linker_s_flags(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With --gc-sections zig would leave nothing of an object. The link gets them in the order of their names."""
+    original = cross._build
+    FakeCompiler(monkeypatch, tmp_path)
+    monkeypatch.setattr(cross, "_build", original)
+    monkeypatch.setattr(cross, "_check", lambda _path, _target: None)
+    calls: list[list[str]] = []
+
+    def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
+        calls.append(command)
+        Path(command[-1]).write_text("")
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    said: list[str] = []
+    cross.harness("arm64-v8a", said.append)
+    compiled = [call for call in calls if "-c" in call]
+    assert {call[call.index("-c") + 1] for call in compiled} == {"src/a.cc", "harness/src/main.cc"}
+    assert not [word for call in compiled for word in call if word.startswith("-Wl,")]
+    (link,) = [call for call in calls if "-c" not in call]
+    assert "-Wl,--gc-sections" in link
+    assert [Path(word).name for word in link if word.endswith(".o")] == ["0.o", "1.o"]
+    assert "2 of 2 files" in said[-1]
+
+
 def test_without_zig_the_message_says_what_to_do(compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch) -> None:
     import importlib.metadata
 

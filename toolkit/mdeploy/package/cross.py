@@ -217,10 +217,11 @@ def _build(target: Target, sources: Path, built: Path, report: Report) -> None:
 
 def _zig(target: Target, sources: Path, built: Path, *arguments: str) -> None:
     """Call the compiler. Warnings are the business of the builds with the developers' flags."""
-    flags = _flags(target)
+    flags, linking = _flags(target), "-c" not in arguments
     command = [
         *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
-        *flags,
+        # zig links a single object too: --gc-sections would leave nothing of it.
+        *(flag for flag in flags if linking or not flag.startswith("-Wl,")),
         # What the report says about its compiler.
         f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags)}"',
         *("-I", "include", "-I", "src", "-I", "harness/include", "-w"),

@@ -32,6 +32,7 @@ constexpr int kPausesPerClockRead = 64;
 ThreadPool::ThreadPool(int threads, std::vector<int> cores)
     : slots_(static_cast<size_t>(std::max(threads, 1))), cores_(std::move(cores)), state_(kClosed) {
   affinity_applied_ = !cores_.empty();
+  spreads_ = cores_.empty() && size() > 1 && usable_cores() >= size();
   try {
     for (int worker = 1; worker < size(); ++worker) {
       threads_.emplace_back([this, worker] { worker_loop(worker); });
@@ -61,8 +62,25 @@ void ThreadPool::pin_caller() {
   if (!pin_this_thread(cores_[0])) affinity_applied_ = false;
 }
 
+// Keeps workers off the caller's core. A worker that wakes up there, as the scheduler likes it after a pause, waits until
+// the caller is preempted, and a run of a few milliseconds takes longer than on one thread.
+void ThreadPool::spread() {
+  const int core = current_core();
+  if (core == caller_core_) return;
+  for (size_t worker = 1; worker < slots_.size(); ++worker) {
+    const int id = slots_[worker].thread_id.load(std::memory_order_relaxed);
+    if (id == 0) return;  // not running yet: the next section tries again
+    if (!keep_off_core(id, core)) {
+      spreads_ = false;
+      return;
+    }
+  }
+  caller_core_ = core;
+}
+
 void ThreadPool::run(int64_t n, int64_t grain, Task task, void* context) {
   if (!cores_.empty()) pin_caller();
+  if (spreads_) spread();
   const int64_t workers = size();
   for (int64_t w = 0; w < workers; ++w) {
     Slot& slot = slots_[static_cast<size_t>(w)];
@@ -127,6 +145,7 @@ uint64_t ThreadPool::wait_for_section(uint64_t seen) {
 }
 
 void ThreadPool::worker_loop(int worker) {
+  slots_[static_cast<size_t>(worker)].thread_id.store(this_thread_id(), std::memory_order_relaxed);
   if (!cores_.empty() && !pin_this_thread(cores_[static_cast<size_t>(worker) % cores_.size()])) {
     affinity_applied_ = false;
   }

@@ -63,6 +63,7 @@ class ThreadPool {
   struct alignas(64) Slot {  // one cache line a worker: its share of the section
     std::atomic<int64_t> next{0};
     int64_t end = 0;
+    std::atomic<int> thread_id{0};  // 0 until the worker runs
   };
 
   void run(int64_t n, int64_t grain, Task task, void* context);
@@ -72,12 +73,15 @@ class ThreadPool {
   bool join_section(uint64_t state);
   void shut_down();
   void pin_caller();
+  void spread();
 
   std::vector<Slot> slots_;
   std::vector<std::thread> threads_;
   std::vector<int> cores_;
   std::atomic<bool> affinity_applied_{false};
   std::thread::id pinned_caller_;
+  bool spreads_ = false;  // see spread()
+  int caller_core_ = -1;
 
   // The section that is open. Written only while no worker is inside one.
   Task task_ = nullptr;

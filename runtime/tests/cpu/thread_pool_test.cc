@@ -4,8 +4,11 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <chrono>
 #include <numeric>
+#include <thread>
+#include <vector>
 
 #include "cpu/affinity.h"
 
@@ -64,6 +67,30 @@ TEST(ThreadPool, PinsToCores) {
 #endif
   EXPECT_GE(usable_cores(), 1);
 }
+
+#if defined(__linux__)
+TEST(Affinity, AThreadIsKeptOffACore) {
+  const int core = current_core();
+  ASSERT_GE(core, 0);
+  std::atomic<int> id{0};
+  std::atomic<bool> moved{false};
+  int found = core;
+  std::thread thread([&] {
+    id = this_thread_id();
+    while (!moved) std::this_thread::yield();
+    found = current_core();
+  });
+  while (id == 0) std::this_thread::yield();
+  const bool possible = usable_cores() > 1;
+  EXPECT_EQ(possible, keep_off_core(id, core));
+  moved = true;
+  thread.join();
+  if (possible) {
+    EXPECT_NE(core, found);
+  }
+  EXPECT_FALSE(keep_off_core(this_thread_id(), -1));
+}
+#endif
 
 }  // namespace
 }  // namespace mdeploy

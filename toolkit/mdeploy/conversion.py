@@ -122,8 +122,8 @@ def convert(
         name = model_name(options.name or path.stem)
         final = passed.model
         infer_shapes(final, cases[number].inputs)
-        _check_shapes(final, references[number])
         net = translate(final, name)
+        _check_shapes(final, references[number])
         manifest = Manifest(
             name=name,
             source=replace(loaded.source, exporter=exported.exporter if exported else None),
@@ -261,7 +261,7 @@ def _check_shapes(model: ir.Model, reference: Sequence[Array]) -> None:
         if declared is not None and declared != array.shape:
             raise CheckFailed(
                 f"output {value.name!r} has shape {list(declared)} by the ONNX standard and {list(array.shape)} on "
-                "onnxruntime; auto_pad with dilations is known for this: give explicit pads"
+                "onnxruntime; where auto_pad meets dilations, give explicit pads"
             )
 
 

@@ -48,7 +48,7 @@ def test_onnx_backend_tests_pass_or_are_refused() -> None:
     assert next(title for title, *_ in counts) == "all"
     assert all(failed == "0" for *_, failed in counts)
     _, passed, refused, _ = counts[-1]  # float tests of operators that have a converter
-    assert int(passed) > 200
+    assert int(passed) > 150
     assert int(refused) <= len(EXPLAINED)
 
 

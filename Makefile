@@ -10,7 +10,7 @@ NATIVE_SOURCES := $(shell find runtime -name '*.cc' -o -name '*.h' -o -name '*.i
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native harnesses android-base demo packages test test-native test-python lint format types clean
+.PHONY: help setup native harnesses android-base demo packages test test-native test-neon test-python lint format types clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -48,6 +48,11 @@ test-native: $(VENV)/.installed  ## C++ tests under address and undefined-behavi
 	cmake -S runtime -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMDEPLOY_TESTS=ON -DMDEPLOY_SANITIZE=ON
 	cmake --build build/sanitize --parallel $(JOBS)
 	ctest --test-dir build/sanitize --output-on-failure
+
+test-neon: $(VENV)/.installed  ## C++ tests of the NEON kernels, built by zig, under qemu (needs libgtest-dev, qemu-user-static)
+	cmake -S runtime -B build/neon -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/zig-arm64.cmake -DMDEPLOY_TESTS=ON -DMDEPLOY_SHARED=OFF -DMDEPLOY_HARNESS=OFF
+	cmake --build build/neon --parallel $(JOBS)
+	ctest --test-dir build/neon --parallel $(JOBS) --output-on-failure
 
 test-python: setup  ## pytest
 	$(BIN)/python -m pytest -n $(JOBS)

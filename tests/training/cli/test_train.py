@@ -101,6 +101,24 @@ def test_errors_are_one_line_and_leave_nothing(
     assert not (tmp_path / "a.pt").exists()
 
 
+def test_a_checkpoint_that_does_not_fit_leaves_the_old_one(colour_folder: Path, tmp_path: Path) -> None:
+    """A limit on the size of files stops the write half-way, as a full disk does."""
+    output = tmp_path / "a.pt"
+    assert train("--arg", "classes=3", "--data", colour_folder, "-o", output) == 0
+    before = output.read_bytes()
+    program = (
+        "import resource, sys; from mdeploy_training.cli import main; "
+        f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before) // 2},) * 2); sys.exit(main())"
+    )
+    command = [sys.executable, "-c", program, *SMALL, "--arg", "classes=3", "--data", colour_folder, "-o", output]
+    done = subprocess.run([*map(str, command), "--device", "cpu"], capture_output=True, text=True, check=False)
+    assert done.returncode == 3, done.stderr
+    assert done.stderr.splitlines()[-1].endswith("cannot write: File too large")
+    assert "Traceback" not in done.stderr
+    assert output.read_bytes() == before
+    assert not list(tmp_path.glob("*.partial"))
+
+
 def test_unknown_model(colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["train", "resnet", "--data", str(colour_folder), "-o", str(tmp_path / "a.pt")]
     assert run(flags, root, "mdeploy-train") == 2

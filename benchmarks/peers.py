@@ -257,7 +257,7 @@ def _ratio(ours: Worker, peer: Worker) -> float:
 
 
 def _print(report: dict[str, Any]) -> None:
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 100)  # a pipe's 80 columns would cut names
     for result in report["results"]:
         title = f"{report['net']}, {result['threads']} thread(s), ceiling {result['ceiling_gflops']:.0f} GFLOP/s"
         table = Table(title=title, caption="* the best peer")

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import socket
@@ -47,14 +48,15 @@ class Running:
             return answer.status, json.loads(text) if text else {}
 
     def raw(self, head: str, *pieces: bytes) -> bytes:
-        """Send bytes as they are and return all that comes back until the server closes."""
+        """Send bytes as they are and return all that comes back until the server closes, or resets."""
+        answer = b""
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
-            connection.sendall(head.replace("\n", "\r\n").encode())
-            for piece in pieces:
-                connection.sendall(piece)
-            answer = b""
-            while part := connection.recv(65536):
-                answer += part
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(head.replace("\n", "\r\n").encode())
+                for piece in pieces:
+                    connection.sendall(piece)
+                while part := connection.recv(65536):
+                    answer += part
             return answer
 
     def nothing_was_kept(self) -> bool:

@@ -136,9 +136,13 @@ class TestTooLong:
         head = f"{self.HEAD}Transfer-Encoding: chunked\n\n"
         assert server.raw(head, *chunks, b"0\r\n\r\n").startswith(b"HTTP/1.1 201")
 
-    def test_a_head_without_end(self, serve: Serve) -> None:
+    def test_a_head_without_end(self, serve: Serve, body: bytes) -> None:
         server = serve()
-        assert server.raw("POST /reports HTTP/1.1\nX: ", b"y" * 100_000).startswith(b"HTTP/1.1 400")
+        answer = server.raw("POST /reports HTTP/1.1\nX: ", b"y" * 100_000)
+        # The kernel resets a connection that is closed with bytes unread, and the answer may be lost on the way.
+        assert answer[:12] in (b"HTTP/1.1 400", b"")
+        assert server.request(body)[0] == 201, "the server goes on"
+        assert len(server.history.runs()) == 1
 
 
 @pytest.mark.parametrize("limits", [Limits(idle_seconds=0.2), Limits(body_seconds=0.2)], ids=["pause", "whole"])

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import secrets
 import tempfile
 import threading
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy.errors import InputError
+from mdeploy.files import whole_file
 from mdeploy.history.store import History
 from mdeploy.report.model import Report
 
@@ -104,21 +104,14 @@ class Inbox:
 
     @staticmethod
     def _write(document: dict[str, Any], folder: Path) -> Path:
-        """Write beside the place and rename, so that a reader sees the whole file or none."""
         moment = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         path = folder / f"report-{moment}-{secrets.token_hex(4)}.json"
-        partial = folder / f".{path.name}.partial"
+        text = json.dumps(document, indent=1, allow_nan=False) + "\n"
         try:
-            with partial.open("x", encoding="utf-8") as file:
-                json.dump(document, file, indent=1, allow_nan=False)
-                file.write("\n")
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(path)
+            with whole_file(path) as stream:
+                stream.write(text.encode())
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
-        finally:
-            partial.unlink(missing_ok=True)
         return path
 
 

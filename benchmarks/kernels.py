@@ -70,7 +70,7 @@ def _print(header: dict[str, Any], layers: list[dict[str, Any]]) -> None:
         ]
         shape = f"{c_in}->{c_out} {size}x{size} k{k} s{stride} g{group}"
         table.add_row(same[0]["layer"], shape, str(len(same)), f"{same[0]['macs'] / 1e6:.1f}", *cells)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 120)  # a pipe has 80 columns, too few for the table
     console.print(table)
     console.print("sum: " + ", ".join(f"{name} {us / 1e3:.2f} ms" for name, us in totals.items()))
 

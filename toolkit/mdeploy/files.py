@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are there whole or not at all: written beside their place, then moved in."""
+"""Files that are there whole or not at all: written beside their place, then moved in. And where files go."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from mdeploy.errors import InputError
 
-__all__ = ["replace_file", "whole_file"]
+__all__ = ["cache_folder", "check_writable", "replace_file", "whole_file"]
 
 
 @contextmanager
@@ -49,6 +49,22 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
             stream.write(content)
     except OSError as error:
         raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
+
+
+def cache_folder(name: str) -> Path:
+    """A folder of ours in the user's cache, which may not be there yet."""
+    cache = os.environ.get("XDG_CACHE_HOME")
+    return (Path(cache) if cache else Path.home() / ".cache") / "mdeploy" / name
+
+
+def check_writable(folder: Path) -> None:
+    """Find out before long work whether reports can be kept in ``folder``, which is made. Raises ``InputError``."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"cannot write reports into {folder}: {error.strerror or error}") from error
 
 
 def _umask() -> int:

@@ -90,8 +90,9 @@ class Announcer:
         if self._as_json:
             self._line("refused", {"status": status or None, "reason": reason, "client": client})
             return
-        shown = "".join(character if character.isprintable() else "?" for character in reason)
-        click.echo(f"{_now()}  refused{f' ({status})' if status else ''}: {shown}, from {client}", err=True)
+        from mdeploy.collect.inbox import harmless
+
+        click.echo(f"{_now()}  refused{f' ({status})' if status else ''}: {harmless(reason)}, from {client}", err=True)
 
     def end(self) -> None:
         """The last line."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-import tempfile
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -18,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy.errors import InputError
-from mdeploy.files import whole_file
+from mdeploy.files import check_writable, whole_file
 from mdeploy.history.store import History
 from mdeploy.report.model import Report
 
-__all__ = ["Inbox", "Received", "StorageError"]
+__all__ = ["Inbox", "Received", "StorageError", "harmless"]
 
 _MAX_LABEL = 100
 
@@ -61,7 +60,7 @@ class Inbox:
         # Checking a long report takes a second of one core: one at a time leaves the others to whoever works here.
         self._lock = threading.Lock()
         if folder is not None:
-            _check_folder(folder)
+            check_writable(folder)
 
     def receive(self, body: bytes, client: str) -> Received:
         """Check one report and keep it.
@@ -115,16 +114,12 @@ class Inbox:
         return path
 
 
+def harmless(text: str) -> str:
+    """A text that cannot steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def _label(text: str) -> str:
-    """A short text that cannot steer a terminal."""
-    shown = "".join(character if character.isprintable() else "?" for character in text).strip()
+    """A short one."""
+    shown = harmless(text).strip()
     return shown if len(shown) <= _MAX_LABEL else shown[: _MAX_LABEL - 3] + "..."
-
-
-def _check_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"cannot write reports into {folder}: {error.strerror or error}") from error

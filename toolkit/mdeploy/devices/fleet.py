@@ -18,8 +18,8 @@ from mdeploy.artifact import Artifact
 from mdeploy.devices import Opener, openers
 from mdeploy.devices.base import BenchOptions
 from mdeploy.devices.bench import check_result, run_bench
-from mdeploy.errors import InputError, MdeployError, UsageError
-from mdeploy.files import replace_file
+from mdeploy.errors import MdeployError, UsageError
+from mdeploy.files import check_writable, replace_file
 from mdeploy.package.cross import ANDROID_ABIS, harness
 from mdeploy.report.model import Report
 
@@ -69,7 +69,7 @@ def bench_all(
         raise UsageError("--app runs in the installed app: it needs --device adb[:SERIAL|:all]")
     if keystore is not None and not app:
         raise UsageError("--keystore signs the app: it needs --app")
-    _check_folder(folder)
+    check_writable(folder)
     if app:
         return _bench_apps(artifact, list(named), options, folder, keystore, tell)
 
@@ -135,13 +135,3 @@ def _keep(outcome: Outcome, artifact: Artifact, folder: Path, suffix: str) -> Ou
     text = json.dumps(outcome.report.to_json(), indent=1, allow_nan=False) + "\n"
     replace_file(path, text.encode())
     return Outcome(outcome.device, outcome.report, path, outcome.error)
-
-
-def _check_folder(folder: Path) -> None:
-    """Find out before a long run whether reports can be kept."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise InputError(f"cannot write reports into {folder}: {error.strerror or error}") from error

@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
+from mdeploy.files import cache_folder
 from mdeploy.native.sources import digest, source_files
 from mdeploy.package.elf import PAGE_BYTES, read_elf
 
@@ -133,11 +134,6 @@ def _carried(abi: str, target: Target) -> Path | None:
     return next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)
 
 
-def _cache_folder() -> Path:
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "mdeploy" / "harness"
-
-
 @cache
 def _zig_version() -> str:
     try:
@@ -159,14 +155,15 @@ def _key(target: Target, sources: Path) -> str:
 
 
 def _cached_build(target: Target, sources: Path, report: Report) -> Path:
-    place = _cache_folder() / _key(target, sources) / target.abi
+    kept = cache_folder("harness")
+    place = kept / _key(target, sources) / target.abi
     built = place / HARNESS
     if built.is_file():
         return built
     try:
         place.mkdir(parents=True, exist_ok=True)
         # One build at a time, of whatever: it keeps every core busy by itself, and builds share zig's cache.
-        with _lock(_cache_folder() / ".lock", lambda: report("waiting for another process that builds a harness")):
+        with _lock(kept / ".lock", lambda: report("waiting for another process that builds a harness")):
             if not built.is_file():
                 report(f"building the harness for {target.abi} (minutes the first time, then cached)")
                 _build(target, sources, built, report)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from mdeploy.backends.extras.engine import Engine
 from mdeploy.errors import UnavailableError
+from mdeploy.files import cache_folder
 
 __all__ = ["Home", "environment_dir", "find_home", "how_to_install", "install", "variable", "why_missing"]
 
@@ -39,8 +40,7 @@ def variable(engine: Engine) -> str:
 
 def environment_dir(engine: Engine) -> Path:
     """Where ``install`` puts it, in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "mdeploy" / engine.environment
+    return cache_folder(engine.environment)
 
 
 def find_home(engine: Engine, packages: Sequence[str]) -> Home | None:

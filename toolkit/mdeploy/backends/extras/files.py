@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import secrets
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from mdeploy.backends.extras.engine import EXTRAS, Engine, NetSpec, TensorInfo, 
 from mdeploy.backends.extras.environment import Home, find_home, how_to_install, why_missing
 from mdeploy.backends.extras.process import ExtraProcess
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
+from mdeploy.files import cache_folder
 
 if TYPE_CHECKING:
     from mdeploy.artifact import Artifact
@@ -124,8 +124,7 @@ def make_contents(engine: Engine, home: Home, model: bytes, spec: NetSpec) -> di
 
 
 def _cache() -> Path:
-    base = os.environ.get("XDG_CACHE_HOME")
-    folder = (Path(base) if base else Path.home() / ".cache") / "mdeploy" / "extras"
+    folder = cache_folder("extras")
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

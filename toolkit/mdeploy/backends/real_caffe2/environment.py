@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from mdeploy.errors import UnavailableError
-from mdeploy.files import replace_file
+from mdeploy.files import cache_folder, replace_file
 
 __all__ = ["ENVIRONMENT_VARIABLE", "INSTALL_COMMAND", "environment_dir", "find_python", "install", "why_missing"]
 
@@ -34,8 +34,7 @@ _MINIMUM_OPERATORS = 500  # 986 on x86-64; far fewer means a build without its o
 
 def environment_dir() -> Path:
     """Directory of the environment, in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "mdeploy" / "caffe2"
+    return cache_folder("caffe2")
 
 
 def find_python() -> Path | None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -96,8 +97,5 @@ def _parameters(part: Part) -> int:
     for operator in NetDef.FromString(part.init).op:
         shape = next((argument.ints for argument in operator.arg if argument.name == "shape"), None)
         if shape is not None and operator.output[0] in part.weights:
-            count = 1
-            for extent in shape:
-                count *= extent
-            total += count
+            total += math.prod(shape)
     return total

@@ -25,6 +25,7 @@ from mdeploy.artifact import (
 from mdeploy.backends import Array
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import fill_shape
 from mdeploy.onnx.shapes import infer_shapes
 from mdeploy.parity.cut import Part
 from mdeploy.parity.trace import OnnxGraph
@@ -95,7 +96,7 @@ def _macs(model: bytes, sample: Sequence[Array]) -> int:
 def _parameters(part: Part) -> int:
     total = 0
     for operator in NetDef.FromString(part.init).op:
-        shape = next((argument.ints for argument in operator.arg if argument.name == "shape"), None)
+        shape = fill_shape(operator)
         if shape is not None and operator.output[0] in part.weights:
             total += math.prod(shape)
     return total

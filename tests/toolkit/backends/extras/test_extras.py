@@ -231,7 +231,7 @@ class TestEnvironment:
     def test_install_makes_the_environment_and_fills_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         commands: list[list[str]] = []
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-        monkeypatch.setattr(environment, "_run", lambda command, _what: commands.append(command))
+        monkeypatch.setattr(environment, "run_step", lambda command, _what: commands.append(command))
         said: list[str] = []
         python = environment.install(engine_of("litert"), said.append)
         assert python == tmp_path / "mdeploy" / "peers" / "bin" / "python"

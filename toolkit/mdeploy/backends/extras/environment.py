@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mdeploy.backends.child_process.install import run_step
 from mdeploy.backends.extras.engine import Engine
 from mdeploy.errors import UnavailableError
 from mdeploy.files import cache_folder
@@ -85,10 +86,10 @@ def install(engine: Engine, report: Callable[[str], None] = lambda _message: Non
         raise UnavailableError(f"extras are for Linux and macOS, not for {sys.platform}")
     if not os.access(python, os.X_OK):
         report(f"making {directory}")
-        _run([sys.executable, "-m", "venv", str(directory)], "making the environment")
+        run_step([sys.executable, "-m", "venv", str(directory)], "making the environment")
     report(f"installing {' '.join(engine.packages)}" + (" (several GB with torch)" if engine.heavy else ""))
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    _run([*pip, "numpy", *engine.packages], f"installing {engine.title}")
+    run_step([*pip, "numpy", *engine.packages], f"installing {engine.title}")
     return python
 
 
@@ -113,13 +114,3 @@ def _ask(python: str, packages: tuple[str, ...]) -> Home | None:
     except (OSError, ValueError, subprocess.TimeoutExpired):
         return None
     return None if found is None else Home(Path(python), found)
-
-
-def _run(command: list[str], what: str) -> None:
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except OSError as error:
-        raise UnavailableError(f"{what} failed: {error}") from error
-    if done.returncode:
-        said = [line for line in done.stderr.splitlines() if line.strip()]
-        raise UnavailableError(f"{what} failed: {said[-1] if said else f'exit code {done.returncode}'}")

@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from mdeploy.backends.child_process.install import run_step
 from mdeploy.errors import UnavailableError
 from mdeploy.files import cache_folder, replace_file
 
@@ -75,12 +76,12 @@ def install(report: Callable[[str], None] = lambda _message: None) -> Path:
         directory.parent.mkdir(parents=True, exist_ok=True)
         if directory.exists() and not os.access(python, os.X_OK):
             shutil.rmtree(directory)
-        _run([str(base), "-m", "venv", str(directory)], "making the environment")
+        run_step([str(base), "-m", "venv", str(directory)], "making the environment")
         pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         report("installing " + " ".join(_SUPPORT))
-        _run([*pip, *_SUPPORT], "installing NumPy and protobuf")
+        run_step([*pip, *_SUPPORT], "installing NumPy and protobuf")
         report(f"installing {_TORCH} (880 MB on x86-64)")
-        _run([*pip, "--no-deps", _TORCH], f"installing {_TORCH}")
+        run_step([*pip, "--no-deps", _TORCH], f"installing {_TORCH}")
         report("checking")
         if not _works(python):
             raise UnavailableError(
@@ -126,11 +127,3 @@ def _candidates() -> Iterator[Path]:
     yield from sorted(pyenv.glob("versions/3.9*/bin/python3.9"), reverse=True)
     uv_data = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
     yield from sorted(uv_data.glob("uv/python/cpython-3.9*/bin/python3.9"), reverse=True)
-
-
-def _run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        lines = [line for line in (done.stderr + done.stdout).splitlines() if line.strip()]
-        errors = [line for line in lines if line.startswith("ERROR")] or lines[-1:]
-        raise UnavailableError(f"{what} failed: {errors[-1] if errors else f'exit code {done.returncode}'}")

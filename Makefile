@@ -31,10 +31,10 @@ $(VENV)/.native: $(VENV)/.installed $(NATIVE_SOURCES)
 native: $(VENV)/.native  ## the runtime's shared library and the host harness
 
 harnesses: $(VENV)/.native  ## the static harness for each Android ABI (minutes the first time, then cached)
-	$(BIN)/python -m mdeploy.package.cross
+	$(BIN)/python -m mdeploy.deployment.package.cross
 
 android-base: $(VENV)/.native  ## the app's compiled base, from which `mdeploy package` makes an APK (needs apt and Maven)
-	$(BIN)/python -m mdeploy.package.android_base
+	$(BIN)/python -m mdeploy.deployment.package.android_base
 
 demo: setup      ## the main job on the bundled checkpoint
 	$(BIN)/mdeploy demo

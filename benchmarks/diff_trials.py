@@ -25,12 +25,12 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from mdeploy.artifact import Artifact
-from mdeploy.conversion import ConvertOptions, convert
-from mdeploy.devices.base import BenchOptions
-from mdeploy.devices.bench import check_result, run_bench
-from mdeploy.devices.local import LocalDevice
-from mdeploy.history.diff import Difference, compare_runs
+from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.devices.bench import check_result, run_bench
+from mdeploy.deployment.devices.local import LocalDevice
+from mdeploy.formats.artifact import Artifact
+from mdeploy.reports.diff import Difference, compare_runs
 from slower_net import CHANNEL_STEP, add_work
 
 ROOT = Path(__file__).resolve().parent.parent

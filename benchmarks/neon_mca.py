@@ -83,7 +83,7 @@ def main(binary: Path | None, cpu: str, least: int, as_json: bool) -> None:
         if shutil.which(tool) is None:
             raise click.ClickException(f"{tool} is not installed (apt-get install llvm-19)")
     if binary is None:
-        from mdeploy.package import cross
+        from mdeploy.deployment.package import cross
 
         binary = cross.harness("arm64-v8a")
     peak = MULTIPLY_ADDS_A_CYCLE.get(cpu, 2.0)

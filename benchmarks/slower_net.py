@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions, get_backend
-from mdeploy.backends.base import NetRunning
+from mdeploy.backends.base import NetRunning, PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.formats.artifact import Artifact
 
 __all__ = ["CHANNEL_STEP", "add_work", "place_of_work"]
 

@@ -42,7 +42,7 @@ def make_checkpoint(net: Net, path: str) -> None:
     """Write ``path`` with the net's ``state_dict``: random weights, calibrated normalisation."""
     import torch
 
-    from mdeploy_training.calibration import calibrate
+    from mdeploy_training.models.calibration import calibrate
 
     torch.manual_seed(0)
     model = calibrate(_new_model(net), (1, 3, net.size, net.size))

@@ -21,10 +21,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from adbd_stand_in import StandIn
 
-from mdeploy.artifact import Artifact
-from mdeploy.conversion import ConvertOptions, convert
-from mdeploy.package.android_base import build_base
-from mdeploy.package.apk import build_apk
+from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.deployment.package.android_base import build_base
+from mdeploy.deployment.package.apk import build_apk
+from mdeploy.formats.artifact import Artifact
 
 
 @pytest.fixture(scope="session")

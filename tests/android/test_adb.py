@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from adbd_stand_in import StandIn
 
-from mdeploy.devices.adb import AdbDevice, adb_devices, check_heat, select_serials
-from mdeploy.devices.adb_client import Adb, Timeouts
-from mdeploy.devices.base import Device
+from mdeploy.deployment.devices.adb import AdbDevice, adb_devices, check_heat, select_serials
+from mdeploy.deployment.devices.adb_client import Adb, Timeouts
+from mdeploy.deployment.devices.base import Device
 from mdeploy.errors import InputError, UnavailableError, UsageError
 
 PlugIn = Callable[..., StandIn]

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 from adbd_stand_in import StandIn
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run as mdeploy
-from mdeploy.devices import adb_app
-from mdeploy.devices.adb_app import EndMarker, bench_app, parse_end_marker
-from mdeploy.devices.adb_client import Timeouts
-from mdeploy.devices.base import BenchOptions
-from mdeploy.devices.fleet import bench_all
+from mdeploy.deployment.devices import adb_app
+from mdeploy.deployment.devices.adb_app import EndMarker, bench_app, parse_end_marker
+from mdeploy.deployment.devices.adb_client import Timeouts
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.devices.fleet import bench_all
 from mdeploy.errors import InputError, UnavailableError, UsageError
+from mdeploy.formats.artifact import Artifact
 
 PlugIn = Callable[..., StandIn]
 QUICK = BenchOptions(runs=3, warmup=1, threads=1)

@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.artifact import Artifact
-from mdeploy.history.store import History
-from mdeploy.package.android_base import maven_lock
+from mdeploy.deployment.package.android_base import maven_lock
+from mdeploy.formats.artifact import Artifact
+from mdeploy.reports.history import History
 
 TESTS_AT_LEAST = 60  # on two versions of Android
 

@@ -14,13 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.artifact import Artifact
+from mdeploy.deployment.package import apk as apk_module
+from mdeploy.deployment.package.android_base import HARNESS_LIBRARY, build_base
+from mdeploy.deployment.package.apk import build_apk
+from mdeploy.deployment.package.elf import PAGE_BYTES, read_elf
+from mdeploy.deployment.package.signing_keys import debug_key
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.package import apk as apk_module
-from mdeploy.package.android_base import HARNESS_LIBRARY, build_base
-from mdeploy.package.apk import build_apk
-from mdeploy.package.elf import PAGE_BYTES, read_elf
-from mdeploy.package.signing_keys import debug_key
+from mdeploy.formats.artifact import Artifact
 
 EMULATORS = {"arm64-v8a": "qemu-aarch64-static", "armeabi-v7a": "qemu-arm-static", "x86_64": None}
 

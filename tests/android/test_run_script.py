@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from adbd_stand_in import StandIn
 
-from mdeploy.artifact import Artifact
-from mdeploy.package import build, cross
-from mdeploy.report.model import Report
+from mdeploy.deployment.package import build, cross
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report
 
 
 @pytest.fixture(scope="module")

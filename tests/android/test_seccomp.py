@@ -17,9 +17,9 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.artifact import Artifact
-from mdeploy.package.cross import harness
-from mdeploy.package.layout import HARNESS_ARGUMENTS, payload
+from mdeploy.deployment.package.cross import harness
+from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS, payload
+from mdeploy.formats.artifact import Artifact
 
 POLICY = json.loads(Path(__file__).with_name("seccomp_app_policy.json").read_text())
 TARGETS = {

@@ -15,8 +15,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from mdeploy_training.calibration import calibrate
 from mdeploy_training.models import resnest_small
+from mdeploy_training.models.calibration import calibrate
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 

@@ -28,13 +28,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from mdeploy.backends import PrepareOptions, get_backend
-from mdeploy.conversion import ConvertOptions, convert
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.registry import get_backend
+from mdeploy.comparison.tolerance import Tolerance, compare
+from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.conversion.sources import SourceOptions
+from mdeploy.conversion.sources.factory import build_module
 from mdeploy.errors import MdeployError
-from mdeploy.parity.tolerance import Tolerance, compare
-from mdeploy.sources import SourceOptions
-from mdeploy.sources.factory import build_module
-from mdeploy_training.calibration import smooth_pictures
+from mdeploy_training.models.calibration import smooth_pictures
 
 TOLERANCE = Tolerance(1e-5)
 LEAST_SPREAD = 0.02

@@ -26,12 +26,13 @@ import numpy as np
 import onnx
 from backend_cases import KINDS, DataSets, cases, data_sets, freeze, is_float, kind_of, light_model, operator_of
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import NetRunner, NetRunning, PrepareOptions, get_backend
+from mdeploy.backends.base import NetRunner, NetRunning, PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.registry import converters
 from mdeploy.caffe2.translate import UnsupportedModelError
-from mdeploy.conversion import ConvertOptions, convert
+from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.errors import InputError, MdeployError, UnsupportedError
+from mdeploy.formats.artifact import Artifact
 
 # float32 answers are held against the tests' own answers; half precision is computed in float32 and compared as half.
 _TOLERANCES = {"float16": (5e-3, 5e-3), "bfloat16": (2e-2, 2e-2)}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.backends import get_backend
+from mdeploy.backends.registry import get_backend
 
 HERE = Path(__file__).parent
 NODES = "test_conv,pool,softmax,gemm,test_slice,_pad,test_resize,test_reduce_mean,test_batchnorm,test_add,test_concat"

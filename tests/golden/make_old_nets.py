@@ -6,7 +6,7 @@
 
 They are built with Caffe2's own helpers (model_helper, brew) and exporter, or in the form that its Caffe translator
 wrote, small but with the traits that such nets have. ``hand_written`` is text that was typed in; only its answers are
-made here. Tests: ``tests/toolkit/test_importing.py``.
+made here. Tests: ``tests/toolkit/conversion/test_nets.py``.
 """
 
 import shutil

@@ -15,15 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from mdeploy import checkpoint
-from mdeploy.artifact import Artifact, ArtifactWriter, GoldenEntry
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.net import NetBuilder
-from mdeploy.checkpoint import Checkpoint
-from mdeploy.conversion import ConvertOptions, convert
-from mdeploy.manifest import InputSpec, Manifest, OutputSpec, Resize, Source
-from mdeploy_training.calibration import calibrate
+from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.formats import checkpoint
+from mdeploy.formats.artifact import Artifact, ArtifactWriter, GoldenEntry
+from mdeploy.formats.checkpoint import Checkpoint
+from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec, Resize, Source
 from mdeploy_training.models import resnest_small
+from mdeploy_training.models.calibration import calibrate
 
 Floats = npt.NDArray[np.float32]
 
@@ -153,6 +153,6 @@ def flip_byte() -> Callable[[Path, int], None]:
 @pytest.fixture
 def document() -> dict[str, Any]:
     """A report of the harness with a value in every field, as plain JSON values, to change at will."""
-    text = (Path(__file__).parent / "report" / "report.json").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "formats" / "report.json").read_text(encoding="utf-8")
     loaded: dict[str, Any] = json.loads(text)
     return loaded

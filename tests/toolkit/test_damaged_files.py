@@ -21,15 +21,15 @@ import numpy as np
 import pytest
 
 from mdeploy import native
-from mdeploy.artifact import Artifact, npy_bytes, read_npy
 from mdeploy.caffe2.files import read_net
-from mdeploy.checkpoint import load
 from mdeploy.cli.main import run
+from mdeploy.deployment.package.apk_zip import raw_entries
+from mdeploy.deployment.package.cross import harness
 from mdeploy.errors import InputError, MdeployError
-from mdeploy.manifest import Manifest
-from mdeploy.package.apk_zip import raw_entries
-from mdeploy.package.cross import harness
-from mdeploy.report.model import Report
+from mdeploy.formats.artifact import Artifact, npy_bytes, read_npy
+from mdeploy.formats.checkpoint import load
+from mdeploy.formats.manifest import Manifest
+from mdeploy.formats.report import Report
 
 OLD_NETS = Path(__file__).resolve().parents[1] / "golden" / "old_nets"
 HUGE = (b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x80" * 11)
@@ -102,7 +102,7 @@ def parsed(data: bytes) -> object:
 
 
 def test_reports() -> None:
-    text = (Path(__file__).parent / "report" / "report.json").read_text()
+    text = (Path(__file__).parent / "formats" / "report.json").read_text()
     for data in json_mutations(text, 100):
         survives(lambda data=data: Report.from_text(data.decode("utf-8", errors="replace")))
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.backends import get_backend
+from mdeploy.backends.registry import get_backend
 from mdeploy.demo import Demo, bundled
 from mdeploy.errors import UnavailableError
 

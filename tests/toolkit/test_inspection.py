@@ -14,11 +14,11 @@ import pytest
 from google.protobuf import text_format
 from onnx import TensorProto, helper, numpy_helper
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import get_backend
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UsageError
+from mdeploy.formats.artifact import Artifact
 from mdeploy.inspection import inspect
 
 # A net as they were written in 2017: singular arguments, legacy_pad, engine hints, in-place blobs, ConstantFill,

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import BACKENDS, PrepareOptions, get_backend
-from mdeploy.backends.extras.engine import EXTRAS
-from mdeploy.conversion import Conversion, ConvertOptions, convert
-from mdeploy.devices.base import BenchOptions
-from mdeploy.devices.fleet import Outcome, bench_all
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.optional.engine import EXTRAS
+from mdeploy.backends.registry import BACKENDS, get_backend
+from mdeploy.comparison.run import ParityReport, run_parity
+from mdeploy.comparison.tolerance import Tolerance
+from mdeploy.conversion.model import Conversion, ConvertOptions, convert
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.devices.fleet import Outcome, bench_all
+from mdeploy.deployment.package.build import build_zip
 from mdeploy.errors import UnavailableError
-from mdeploy.package.build import build_zip
-from mdeploy.parity.run import ParityReport, run_parity
-from mdeploy.parity.tolerance import Tolerance
-from mdeploy.prediction import PredictionReport, predict
+from mdeploy.evaluation.prediction import PredictionReport, predict
+from mdeploy.formats.artifact import Artifact
 
 __all__ = ["CHECKPOINT", "DEFAULT_FOLDER", "PICTURE", "Demo", "bundled"]
 

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy import __version__
-from mdeploy.backends import BACKENDS, get_backend
-from mdeploy.backends.extras.engine import EXTRAS, engine_of
-from mdeploy.backends.extras.environment import find_home, how_to_install, why_missing
+from mdeploy.backends.optional.engine import EXTRAS, engine_of
+from mdeploy.backends.optional.environment import find_home, how_to_install, why_missing
+from mdeploy.backends.registry import BACKENDS, get_backend
 from mdeploy.native.sources import is_current
 
 __all__ = ["Finding", "Health", "examine"]

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
@@ -14,20 +13,20 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-from mdeploy.artifact import MANIFEST_FILE, Artifact
-from mdeploy.backends import NetRunning, PrepareOptions, get_backend
+from mdeploy.backends.mdeploy import blob_shapes
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import node_macs, operator_macs
 from mdeploy.caffe2.node import constant, dtype_of, shape_of
-from mdeploy.caffe2.pair import blobs_read, data_inputs, fill_shape, input_shapes, outputs
+from mdeploy.caffe2.pair import data_inputs, fill_shape, input_shapes, outputs
+from mdeploy.conversion.sources.base import SourceOptions
+from mdeploy.conversion.sources.onnx_file import load_onnx
 from mdeploy.errors import InputError, MdeployError, UsageError
+from mdeploy.formats.artifact import MANIFEST_FILE, Artifact
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.shapes import infer_shapes
-from mdeploy.sources.base import SourceOptions
-from mdeploy.sources.onnx_file import load_onnx
 
-__all__ = ["Inspection", "Operator", "TypeTotal", "blob_shapes", "inspect"]
+__all__ = ["Inspection", "Operator", "TypeTotal", "inspect"]
 
 Shape = tuple[int, ...]
 
@@ -178,26 +177,6 @@ def _filled(init: Any, path: Path) -> dict[str, tuple[Shape, int]]:
         for blob in op.output:
             filled[blob] = (shape, size)
     return filled
-
-
-def blob_shapes(init: Any, predict: Any, inputs: Mapping[str, tuple[Shape, str]]) -> dict[str, Shape]:
-    """Shapes of every blob of a net pair, seen in one run of our runtime on zeros; ``inputs`` are shapes and dtypes.
-
-    Raises ``UnavailableError`` where the native runtime is missing, and what the runtime says about the nets.
-    """
-    backend = get_backend("mdeploy")
-    assert isinstance(backend, NetRunning)
-    made = [blob for op in predict.op for blob in op.output]
-    computed = {blob for op in init.op if op.input for blob in op.output} & set(blobs_read(predict))
-    feeds = {name: np.zeros(shape, dtype) for name, (shape, dtype) in inputs.items()}
-    with closing(backend.net_runner(PrepareOptions())) as runner:
-        fetch = list(dict.fromkeys([*made, *sorted(computed)]))
-        blobs = runner.run_nets(init.SerializeToString(), predict.SerializeToString(), feeds, fetch)
-    return {
-        **{blob: shape for op in init.op for blob in op.output if (shape := fill_shape(op)) is not None},
-        **{name: shape for name, (shape, _) in inputs.items()},
-        **{name: tuple(array.shape) for name, array in blobs.items()},
-    }
 
 
 def _net_operator(op: Any, filled: Mapping[str, tuple[Shape, int]], known: Mapping[str, Shape]) -> Operator:

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one tolerance rule, the same as in the toolkit (toolkit/mdeploy/parity/tolerance.py), in double:
+// The one tolerance rule, the same as in the toolkit (toolkit/mdeploy/comparison/tolerance.py), in double:
 //   probabilities              |a - b| <= tol + rtol * |reference|
 //   logits, log-probabilities  |a - b| <= tol * max(1, |reference|) + rtol * |reference|
 // NaN and infinities must stand in the same places. Both are tested against tests/golden/tolerance.json.

@@ -13,8 +13,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mdeploy.backends.extras.engine import NetSpec, TensorInfo, engine_of
-from mdeploy.backends.extras.files import make_contents, maker
+from mdeploy.backends.optional.engine import NetSpec, TensorInfo, engine_of
+from mdeploy.backends.optional.files import make_contents, maker
 
 HERE = Path(__file__).parent
 SPEC = NetSpec((TensorInfo("x", (1, 3, 8, 8), "float32"),), (TensorInfo("y", (1, 5), "float32"),))

@@ -17,11 +17,12 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import BACKENDS, Backend, PrepareOptions, get_backend, select_backends
+from mdeploy.backends.base import Backend, PrepareOptions
 from mdeploy.backends.onnxruntime import OnnxRuntimeSession
+from mdeploy.backends.registry import BACKENDS, get_backend, select_backends
 from mdeploy.backends.torch import TorchSession
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
+from mdeploy.formats.artifact import Artifact
 
 
 def test_every_backend_follows_the_protocol() -> None:
@@ -48,7 +49,7 @@ def test_selection_by_name_keeps_the_order_given() -> None:
 
 def test_our_modules_do_not_shadow_the_runtimes() -> None:
     code = (
-        "import mdeploy.backends.torch, mdeploy.backends.onnxruntime, mdeploy.backends.caffe2\n"
+        "import mdeploy.backends.torch, mdeploy.backends.onnxruntime, mdeploy.backends.caffe2.backend\n"
         "import torch, onnxruntime\nassert torch.__version__ and onnxruntime.__version__\n"
         "assert torch is not mdeploy.backends.torch"
     )

@@ -11,15 +11,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdeploy import checkpoint, native
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions, get_backend
-from mdeploy.backends.base import NetRunning
+from mdeploy import native
+from mdeploy.backends.base import NetRunning, PrepareOptions
 from mdeploy.backends.mdeploy import input_specs
-from mdeploy.checkpoint import Checkpoint
-from mdeploy.conversion import ConvertOptions, convert
+from mdeploy.backends.registry import get_backend
+from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
-from mdeploy.manifest import InputSpec
+from mdeploy.formats import checkpoint
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.checkpoint import Checkpoint
+from mdeploy.formats.manifest import InputSpec
 from mdeploy_training.models import resnest_small
 
 BACKEND = get_backend("mdeploy")

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdeploy.backends.caffe2 import Caffe2NetRunner
+from mdeploy.backends.caffe2.backend import Caffe2NetRunner
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.errors import MdeployError

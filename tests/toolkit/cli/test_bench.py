@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run
-from mdeploy.report.model import Report
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report
 
 QUICK = ["--runs", "3", "--warmup", "0"]
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from mdeploy.cli.main import run
-from mdeploy.history.store import History
+from mdeploy.reports.history import History
 
 pytest.importorskip("uvicorn", reason="the extra mdeploy[collect] is not installed")
 
@@ -125,7 +125,7 @@ def test_mistakes(flags: list[str], code: int, said: str, capsys: pytest.Capture
 
 
 def test_a_missing_extra_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    for name in [name for name in sys.modules if name.startswith("mdeploy.collect.")]:
+    for name in [name for name in sys.modules if name.startswith("mdeploy.reports.collect.")]:
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "starlette.requests", None)
     assert run(["collect", "--port", "0"]) == 5

@@ -15,8 +15,8 @@ import torch
 from onnx import helper
 from torch import nn
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run
+from mdeploy.formats.artifact import Artifact
 
 
 @pytest.fixture

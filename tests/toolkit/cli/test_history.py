@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run
-from mdeploy.history.store import History
+from mdeploy.formats.artifact import Artifact
+from mdeploy.reports.history import History
 
 
 @pytest.fixture

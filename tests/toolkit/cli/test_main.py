@@ -15,9 +15,9 @@ import click
 import pytest
 
 from mdeploy import errors
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import VERBS, run
 from mdeploy.errors import EXIT_BROKEN_PIPE
+from mdeploy.formats.artifact import Artifact
 
 
 def failing(error: BaseException) -> click.Command:

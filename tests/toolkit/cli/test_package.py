@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run
 from mdeploy.errors import UnavailableError
+from mdeploy.formats.artifact import Artifact
 
 
 @pytest.fixture(autouse=True)
@@ -27,8 +27,8 @@ def _no_base(monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_arguments: object) -> Path:
         raise UnavailableError("the app's compiled base is not there: run 'make android-base'")
 
-    monkeypatch.setattr("mdeploy.package.apk.android_base", lambda: None)
-    monkeypatch.setattr("mdeploy.package.apk.build_apk", missing)
+    monkeypatch.setattr("mdeploy.deployment.package.apk.android_base", lambda: None)
+    monkeypatch.setattr("mdeploy.deployment.package.apk.build_apk", missing)
 
 
 def test_host(tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:

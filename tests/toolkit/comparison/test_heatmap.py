@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run
-from mdeploy.parity.differences import BINS, difference_map
+from mdeploy.comparison.differences import BINS, difference_map
+from mdeploy.formats.artifact import Artifact
 
 
 class TestMap:

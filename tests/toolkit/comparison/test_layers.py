@@ -15,18 +15,19 @@ import numpy as np
 import onnx
 import pytest
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions, get_backend
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.subgraph import cut_nets
 from mdeploy.cli.main import run
+from mdeploy.comparison.bisect import find_culprit
+from mdeploy.comparison.inspection import Inspection, inspect_layers
+from mdeploy.comparison.layers import compare_layers, judge, trace_reference
+from mdeploy.comparison.run import run_parity
+from mdeploy.comparison.tolerance import Tolerance
+from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.errors import UnavailableError, UsageError
-from mdeploy.parity.bisect import find_culprit
-from mdeploy.parity.cut import cut_nets
-from mdeploy.parity.inspection import Inspection, inspect_layers
-from mdeploy.parity.layers import compare_layers, judge, trace_reference
-from mdeploy.parity.run import run_parity
-from mdeploy.parity.tolerance import Tolerance
-from mdeploy.parity.trace import OnnxGraph
+from mdeploy.formats.artifact import Artifact
 
 Faulty = Callable[..., Artifact]
 RULE = Tolerance(1e-5)

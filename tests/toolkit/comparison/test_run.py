@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions, get_backend
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.cli.main import run
+from mdeploy.comparison.run import ParityReport, run_parity
+from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.parity.run import ParityReport, run_parity
-from mdeploy.parity.tolerance import Tolerance
+from mdeploy.formats.artifact import Artifact
 
 Faulty = Callable[[Callable[[Any], None]], Artifact]
 RULE = Tolerance(1e-5)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdeploy.parity.tolerance import Tolerance, compare
+from mdeploy.comparison.tolerance import Tolerance, compare
 
 VECTORS = Path(__file__).resolve().parents[2] / "golden" / "tolerance.json"
 CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text())["cases"]

@@ -17,17 +17,19 @@ import pytest
 import torch
 from torch import nn
 
-from mdeploy import checkpoint, conversion
-from mdeploy.artifact import Artifact, manifest_schema
-from mdeploy.backends import PrepareOptions, get_backend
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.files import read_net
 from mdeploy.caffe2.translate import UnsupportedModelError
-from mdeploy.conversion import ConvertOptions, convert
+from mdeploy.conversion.golden import standard_inputs
+from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.conversion.model import model as conversion
+from mdeploy.conversion.sources import SourceOptions
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnsupportedError, UsageError
-from mdeploy.golden import standard_inputs
-from mdeploy.manifest import InputSpec
+from mdeploy.formats import checkpoint
+from mdeploy.formats.artifact import Artifact, manifest_schema
+from mdeploy.formats.manifest import InputSpec
 from mdeploy.onnx.passes import PIPELINE
-from mdeploy.sources import SourceOptions
 
 
 class Attention(nn.Module):

@@ -19,24 +19,25 @@ from google.protobuf import text_format
 from PIL import Image
 
 from mdeploy import native
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions, get_backend
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.files import read_net
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.pair import data_inputs, output_meaning, outputs
 from mdeploy.cli.main import run
-from mdeploy.conversion import Conversion, ConvertOptions
+from mdeploy.comparison.run import run_parity
+from mdeploy.comparison.tolerance import Tolerance, compare
+from mdeploy.conversion.model import Conversion, ConvertOptions
+from mdeploy.conversion.nets import find_net_files, import_nets
+from mdeploy.conversion.sources import SourceOptions
+from mdeploy.deployment.package.cross import harness
 from mdeploy.errors import InputError, MdeployError, UnsupportedError, UsageError
-from mdeploy.importing import find_net_files, import_nets
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.manifest import InputSpec
 from mdeploy.inspection import inspect
-from mdeploy.manifest import InputSpec
-from mdeploy.package.cross import harness
-from mdeploy.parity.run import run_parity
-from mdeploy.parity.tolerance import Tolerance, compare
-from mdeploy.sources import SourceOptions
 
-OLD_NETS = Path(__file__).resolve().parents[1] / "golden" / "old_nets"
+OLD_NETS = Path(__file__).resolve().parents[2] / "golden" / "old_nets"
 CASES = ("lenet", "mobilenet", "caffenet", "squeezenet", "nhwc", "hand_written")
 MEANINGS = {"nhwc": "log_probabilities"}
 

@@ -12,12 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from mdeploy import checkpoint
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions
+from mdeploy.backends.base import PrepareOptions
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UnavailableError, UsageError
-from mdeploy.prediction import PicturePrediction, predict, probabilities
+from mdeploy.evaluation.prediction import PicturePrediction, predict, probabilities
+from mdeploy.formats import checkpoint
+from mdeploy.formats.artifact import Artifact
 
 
 @pytest.fixture

@@ -13,14 +13,14 @@ import pytest
 import torch
 from PIL import Image
 
-from mdeploy import checkpoint
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions
+from mdeploy.backends.base import PrepareOptions
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UnavailableError
 from mdeploy.evaluation.dataset import read_picture_folder
 from mdeploy.evaluation.run import evaluate
 from mdeploy.evaluation.worker import Worker
+from mdeploy.formats import checkpoint
+from mdeploy.formats.artifact import Artifact
 
 
 @pytest.fixture(scope="module")

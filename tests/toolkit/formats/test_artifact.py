@@ -15,8 +15,9 @@ import jsonschema
 import numpy as np
 import pytest
 
-from mdeploy import artifact as artifact_module
-from mdeploy.artifact import (
+from mdeploy.errors import InputError
+from mdeploy.formats import artifact as artifact_module
+from mdeploy.formats.artifact import (
     Artifact,
     ArtifactWriter,
     GoldenEntry,
@@ -30,7 +31,6 @@ from mdeploy.artifact import (
     npy_bytes,
     read_npy,
 )
-from mdeploy.errors import InputError
 
 MANIFEST = Manifest(
     name="tiny",

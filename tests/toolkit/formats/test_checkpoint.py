@@ -22,10 +22,10 @@ import pytest
 import torch
 from torch import nn
 
-from mdeploy import checkpoint
-from mdeploy.checkpoint import Checkpoint
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.manifest import InputSpec, Resize
+from mdeploy.formats import checkpoint
+from mdeploy.formats.checkpoint import Checkpoint
+from mdeploy.formats.manifest import InputSpec, Resize
 
 
 class Tiny(nn.Module):

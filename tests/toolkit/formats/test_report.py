@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 
 from mdeploy.errors import InputError
-from mdeploy.report.model import Report, find_report_line, report_schema
+from mdeploy.formats.report import Report, find_report_line, report_schema
 
 
 def test_the_example_is_by_the_schema(document: dict[str, Any]) -> None:

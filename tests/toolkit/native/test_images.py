@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from mdeploy.errors import InputError, UsageError
-from mdeploy.manifest import InputSpec, Resize
-from mdeploy.pictures import find_pictures, picture_input, read_rgba
+from mdeploy.formats.manifest import InputSpec, Resize
+from mdeploy.native.images import find_pictures, picture_input, read_rgba
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mdeploy import native
 from mdeploy.errors import InputError, UsageError
-from mdeploy.manifest import InputSpec, Resize
+from mdeploy.formats.manifest import InputSpec, Resize
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616)
 

@@ -15,11 +15,12 @@ import onnxruntime
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from mdeploy.backends import PrepareOptions, get_backend
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.translate import UnsupportedModelError
-from mdeploy.conversion import Conversion, ConvertOptions, convert
+from mdeploy.conversion.model import Conversion, ConvertOptions, convert
+from mdeploy.conversion.sources import SourceOptions
 from mdeploy.errors import CheckFailed, UnsupportedError
-from mdeploy.sources import SourceOptions
 
 node = helper.make_node
 FLOAT = TensorProto.FLOAT

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mdeploy.errors import InputError
-from mdeploy.history.diff import _student, compare_runs, compare_samples
+from mdeploy.reports.diff import _student, compare_runs, compare_samples
 
 
 def latencies(seed: int, slowdown: float = 1.0, load: float = 0.1, count: int = 600) -> list[float]:

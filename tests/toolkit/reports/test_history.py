@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from mdeploy.errors import InputError
-from mdeploy.history.store import DATABASE_VARIABLE, History, default_path
+from mdeploy.reports.history import DATABASE_VARIABLE, History, default_path
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def test_an_unknown_run(history: History) -> None:
 WRITER = """
 import sys
 from pathlib import Path
-from mdeploy.history.store import History
+from mdeploy.reports.history import History
 history = History(Path(sys.argv[1]))
 for i in range(int(sys.argv[2])):
     history.add("bench", "net", {"i": i, "pad": "x" * 20000}, outcome="ok", headline="")

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from mdeploy import checkpoint
 from mdeploy.cli.main import run
-from mdeploy_training.calibration import smooth_pictures
+from mdeploy.formats import checkpoint
 from mdeploy_training.cli import root
+from mdeploy_training.models.calibration import smooth_pictures
 
 
 def init(*arguments: str | Path) -> int:

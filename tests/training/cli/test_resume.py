@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from mdeploy import checkpoint
 from mdeploy.cli.main import run
+from mdeploy.formats import checkpoint
 from mdeploy_training.cli import root
 
 TRAIN = [

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from mdeploy import checkpoint
 from mdeploy.cli.main import run
+from mdeploy.formats import checkpoint
 from mdeploy_training.cli import root
 from mdeploy_training.data import Normalization, read_dataset
-from mdeploy_training.engine import evaluate
-from mdeploy_training.parallel import World
+from mdeploy_training.run.engine import evaluate
+from mdeploy_training.run.parallel import World
 
 SMALL = [
     *("train", "resnest_small"),

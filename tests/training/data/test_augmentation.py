@@ -13,7 +13,7 @@ from torch import Tensor
 
 from mdeploy_training.data import Pictures
 from mdeploy_training.data.augmentation import _TABLE, augment, draw
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.recipe import Recipe
 
 RECIPE = Recipe(epochs=1, batch=60, lr=0.1, schedule="cosine")
 

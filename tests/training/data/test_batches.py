@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mdeploy_training.data import Pictures, evaluation_batches, training_batches
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.recipe import Recipe
 
 RECIPE = Recipe(epochs=2, batch=4, lr=0.1, schedule="cosine", crop_padding=2, flip=True, seed=5)
 

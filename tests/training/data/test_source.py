@@ -16,7 +16,7 @@ from PIL import Image
 
 from mdeploy.errors import InputError, UnavailableError
 from mdeploy_training.data import Normalization, PictureFiles, Pictures, folder, read_dataset, training_batches
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.recipe import Recipe
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from mdeploy_training.calibration import calibrate, smooth_pictures
 from mdeploy_training.models import resnest_small
+from mdeploy_training.models.calibration import calibrate, smooth_pictures
 
 SHAPE = (1, 3, 32, 32)
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from mdeploy import checkpoint
 from mdeploy.errors import InputError, UsageError
+from mdeploy.formats import checkpoint
 from mdeploy_training.data import Normalization
 from mdeploy_training.models import resnest_small
 from mdeploy_training.models.registry import (

@@ -14,9 +14,9 @@ from PIL import Image
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError
 from mdeploy_training.cli import root
-from mdeploy_training.log import RunLog, read_log
-from mdeploy_training.results import read_results
-from mdeploy_training.tables import accuracy_table, time_table
+from mdeploy_training.results.log import RunLog, read_log
+from mdeploy_training.results.runs import read_results
+from mdeploy_training.results.tables import accuracy_table, time_table
 
 
 def write_log(path: Path, accuracy: list[float], seconds: list[float], block: str = "basic", **changes: Any) -> Path:

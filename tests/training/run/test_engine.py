@@ -16,11 +16,11 @@ import torch
 
 from mdeploy.errors import CheckFailed, UsageError
 from mdeploy_training.data import Normalization, Source, read_dataset, training_batches
-from mdeploy_training.engine import Engine, Stopped, evaluate
 from mdeploy_training.models import ResNeSt, resnest_small
-from mdeploy_training.optimization import loss_of, make_optimizer
-from mdeploy_training.parallel import World
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.engine import Engine, Stopped, evaluate
+from mdeploy_training.run.optimization import loss_of, make_optimizer
+from mdeploy_training.run.parallel import World
+from mdeploy_training.run.recipe import Recipe
 
 ALONE = World(torch.device("cpu"))
 RECIPE = Recipe(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mdeploy.errors import InputError, MdeployError, UsageError
-from mdeploy_training.recipe import load_recipe, named_recipes
+from mdeploy_training.run.recipe import load_recipe, named_recipes
 
 
 def test_every_named_recipe_loads() -> None:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.optim import lr_scheduler
 
-from mdeploy_training.recipe import Recipe
-from mdeploy_training.schedule import learning_rate
+from mdeploy_training.run.recipe import Recipe
+from mdeploy_training.run.schedule import learning_rate
 
 
 def optimizer(lr: float) -> torch.optim.SGD:

@@ -13,14 +13,14 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from mdeploy import checkpoint
 from mdeploy.cli.main import run
 from mdeploy.errors import UnavailableError, UsageError
+from mdeploy.formats import checkpoint
 from mdeploy_training.cli import root
-from mdeploy_training.counting import count_parts
-from mdeploy_training.job import DataChoice, LoadedData, TrainingJob, load_data
-from mdeploy_training.parallel import World
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.models.counting import count_parts
+from mdeploy_training.run.job import DataChoice, LoadedData, TrainingJob, load_data
+from mdeploy_training.run.parallel import World
+from mdeploy_training.run.recipe import Recipe
 from mdeploy_training.sweep import Sweep, results_of, run_sweep
 
 SHAPE: dict[str, Any] = {"layers": [1, 1], "strides": [2, 2], "stem_width": 8}

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from mdeploy.artifact import Artifact
+    from mdeploy.formats.artifact import Artifact
 
 __all__ = ["Array", "Availability", "Backend", "NetRunner", "NetRunning", "PrepareOptions", "Session"]
 

@@ -5,16 +5,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from mdeploy import native
 from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.caffe2.pair import blobs_read, fill_shape
 from mdeploy.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from mdeploy.artifact import Artifact
+    from mdeploy.formats.artifact import Artifact
 
-__all__ = ["BACKEND", "MdeploySession", "input_specs"]
+__all__ = ["BACKEND", "MdeploySession", "blob_shapes", "input_specs"]
+
+Shape = tuple[int, ...]
 
 
 class MdeploySession:
@@ -92,3 +97,21 @@ def input_specs(artifact: Artifact) -> list[native.TensorSpec]:
 
 
 BACKEND = MdeployBackend()
+
+
+def blob_shapes(init: Any, predict: Any, inputs: Mapping[str, tuple[Shape, str]]) -> dict[str, Shape]:
+    """Shapes of every blob of a net pair, seen in one run on zeros; ``inputs`` are shapes and dtypes.
+
+    Raises ``UnavailableError`` where the native runtime is missing, and what the runtime says about the nets.
+    """
+    made = [blob for op in predict.op for blob in op.output]
+    computed = {blob for op in init.op if op.input for blob in op.output} & set(blobs_read(predict))
+    feeds = {name: np.zeros(shape, dtype) for name, (shape, dtype) in inputs.items()}
+    fetch = list(dict.fromkeys([*made, *sorted(computed)]))
+    runner = BACKEND.net_runner(PrepareOptions())
+    blobs = runner.run_nets(init.SerializeToString(), predict.SerializeToString(), feeds, fetch)
+    return {
+        **{blob: shape for op in init.op for blob in op.output if (shape := fill_shape(op)) is not None},
+        **{name: shape for name, (shape, _) in inputs.items()},
+        **{name: tuple(array.shape) for name, array in blobs.items()},
+    }

@@ -13,7 +13,7 @@ from mdeploy.backends.base import Array, Availability, PrepareOptions
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 
 if TYPE_CHECKING:
-    from mdeploy.artifact import Artifact
+    from mdeploy.formats.artifact import Artifact
 
 __all__ = ["BACKEND", "OnnxRuntimeSession"]
 

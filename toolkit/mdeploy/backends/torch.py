@@ -19,7 +19,7 @@ from mdeploy.errors import InputError, UnavailableError
 if TYPE_CHECKING:
     import torch
 
-    from mdeploy.artifact import Artifact
+    from mdeploy.formats.artifact import Artifact
 
 __all__ = ["BACKEND", "TorchSession", "find_source"]
 
@@ -88,7 +88,7 @@ def find_source(artifact: Artifact, given: Path | None) -> Path:
     Raises ``InputError`` when ``given`` is missing or another file, ``UnavailableError`` when nothing was given and
     none was found.
     """
-    from mdeploy.artifact import file_sha256
+    from mdeploy.formats.artifact import file_sha256
 
     wanted = artifact.manifest.source
     if given is not None:
@@ -122,7 +122,7 @@ def _load(kind: str, path: Path) -> torch.nn.Module:
     import torch
 
     if kind == "checkpoint":
-        from mdeploy import checkpoint
+        from mdeploy.formats import checkpoint
 
         return checkpoint.build_model(checkpoint.load(path))
     try:

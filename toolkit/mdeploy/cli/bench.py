@@ -13,7 +13,7 @@ from mdeploy.cli import options
 from mdeploy.cli.recording import Recorder, history_options
 
 if TYPE_CHECKING:
-    from mdeploy.report.model import Report
+    from mdeploy.formats.report import Report
 
 __all__ = ["command"]
 
@@ -84,13 +84,13 @@ def command(
     mdeploy bench --device adb:all --sustained 10
     mdeploy bench main-out --against change-out --pairs 10
     """
-    from mdeploy.artifact import Artifact
-    from mdeploy.cli.bench_output import print_outcomes
-    from mdeploy.cli.diff_output import print_difference
-    from mdeploy.devices.base import BenchOptions
-    from mdeploy.devices.fleet import bench_all
-    from mdeploy.devices.pairs import bench_pairs
+    from mdeploy.cli.show.bench import print_outcomes
+    from mdeploy.cli.show.diff import print_difference
+    from mdeploy.deployment.devices.base import BenchOptions
+    from mdeploy.deployment.devices.fleet import bench_all
+    from mdeploy.deployment.devices.pairs import bench_pairs
     from mdeploy.errors import UsageError
+    from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import status
 
     asked = BenchOptions(

@@ -56,18 +56,18 @@ def command(
     mdeploy collect --host 0.0.0.0 --output reports
     mdeploy collect --port 0 --count 1 --json
     """
-    from mdeploy.cli.collect_output import Announcer
+    from mdeploy.cli.show.collect import Announcer
     from mdeploy.errors import UnavailableError, UsageError
-    from mdeploy.history.store import History
+    from mdeploy.reports.history import History
 
     if no_history and output is None:
         raise UsageError("--no-history leaves nowhere to keep reports: add --output DIR")
     if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
         raise UsageError("--token takes printable ASCII without spaces")
     try:
-        from mdeploy.collect.app import CollectApp, Limits, is_loopback
-        from mdeploy.collect.inbox import Inbox, Received
-        from mdeploy.collect.server import CollectServer, open_socket
+        from mdeploy.reports.collect.app import CollectApp, Limits, is_loopback
+        from mdeploy.reports.collect.inbox import Inbox, Received
+        from mdeploy.reports.collect.server import CollectServer, open_socket
     except ImportError as error:
         raise UnavailableError(f"{error.name} is not installed; get it with: pip install 'mdeploy[collect]'") from error
 

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdeploy.cli.options import PATH, comma_list, json_option
-from mdeploy.cli.output import print_json, stdout_console
+from mdeploy.cli.show.output import print_json, stdout_console
 from mdeploy.errors import UsageError
 from mdeploy.progress import status
 
 if TYPE_CHECKING:
     from mdeploy.caffe2.translate import UnsupportedModelError
-    from mdeploy.conversion import Conversion
+    from mdeploy.conversion.model import Conversion
 
 __all__ = ["command", "shape_map"]
 
@@ -128,9 +128,9 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     convert only those that you trust.
     """
     from mdeploy.caffe2.translate import UnsupportedModelError
-    from mdeploy.conversion import ConvertOptions, convert
-    from mdeploy.importing import find_net_files, import_nets
-    from mdeploy.sources import SourceOptions
+    from mdeploy.conversion.model import ConvertOptions, convert
+    from mdeploy.conversion.nets import find_net_files, import_nets
+    from mdeploy.conversion.sources import SourceOptions
 
     if len(sources) > 2:
         raise UsageError(f"{len(sources)} sources; one is wanted, or the two nets of a Caffe2 net pair")

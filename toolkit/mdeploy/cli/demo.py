@@ -32,12 +32,12 @@ def command(output: Path, tol: float) -> int:
     mdeploy demo
     mdeploy demo -o /tmp/demo
     """
-    from mdeploy.cli.bench_output import print_outcomes
-    from mdeploy.cli.output import stdout_console
-    from mdeploy.cli.prediction_table import print_predictions
+    from mdeploy.cli.show.bench import print_outcomes
+    from mdeploy.cli.show.output import stdout_console
+    from mdeploy.cli.show.parity import print_report
+    from mdeploy.cli.show.prediction import print_predictions
     from mdeploy.demo import CHECKPOINT, PICTURE, Demo, bundled
     from mdeploy.errors import CheckFailed
-    from mdeploy.parity.table import print_report
     from mdeploy.progress import status
 
     console = stdout_console()

@@ -25,8 +25,8 @@ def command(as_json: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mdeploy.cli.output import print_json, stdout_console
-    from mdeploy.devices import list_devices
+    from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.deployment.devices import list_devices
     from mdeploy.progress import status
 
     with status("looking for devices"):

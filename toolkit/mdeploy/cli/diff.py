@@ -12,7 +12,7 @@ import click
 from mdeploy.cli import options
 
 if TYPE_CHECKING:
-    from mdeploy.report.model import Report
+    from mdeploy.formats.report import Report
 
 __all__ = ["command"]
 
@@ -36,7 +36,7 @@ def command(a: str, b: str, max_regression: float, db: Path | None, as_json: boo
     mdeploy diff 12,14,16,18,20 13,15,17,19,21
     mdeploy diff main.json change.json --max-regression 3%
     """
-    from mdeploy.cli.diff_output import print_difference
+    from mdeploy.cli.show.diff import print_difference
 
     first, second = ([_report(name, db) for name in _names(side)] for side in (a, b))
     return print_difference(first, second, (a, b), max_regression, as_json)
@@ -54,8 +54,8 @@ def _names(side: str) -> list[str]:
 
 def _report(name: str, db: Path | None) -> Report:
     from mdeploy.errors import InputError
-    from mdeploy.history.store import History
-    from mdeploy.report.model import Report
+    from mdeploy.formats.report import Report
+    from mdeploy.reports.history import History
 
     if name.isdecimal():
         document = History(db).document(int(name))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mdeploy.backends.extras.engine import EXTRAS
+from mdeploy.backends.optional.engine import EXTRAS
 from mdeploy.cli import options
 
 if TYPE_CHECKING:
@@ -37,20 +37,20 @@ def command(install_caffe2: bool, extra: str | None, as_json: bool) -> int:
     mdeploy doctor --install-caffe2
     mdeploy doctor --install litert
     """
-    from mdeploy.cli.output import print_json
+    from mdeploy.cli.show.output import print_json
     from mdeploy.doctor import examine
     from mdeploy.errors import UnavailableError
     from mdeploy.progress import status
 
     if install_caffe2:
-        from mdeploy.backends.real_caffe2 import install
+        from mdeploy.backends.caffe2 import install
 
         with status("real Caffe2") as tell:
             python = install(tell)
         click.echo(f"real Caffe2: {python}", err=as_json)
     if extra:
-        from mdeploy.backends.extras import environment
-        from mdeploy.backends.extras.engine import engine_of
+        from mdeploy.backends.optional import environment
+        from mdeploy.backends.optional.engine import engine_of
 
         with status(extra) as tell:
             python = environment.install(engine_of(extra), tell)
@@ -67,7 +67,7 @@ def _print(health: Health) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mdeploy.cli.output import stdout_console
+    from mdeploy.cli.show.output import stdout_console
 
     console = stdout_console()
     title = f"mdeploy {health.mdeploy}, Python {health.python}, {health.system}, {health.cores} cores"

@@ -64,13 +64,13 @@ def command(
     mdeploy evaluate --data cifar10/test
     mdeploy evaluate my-artifact --data cifar10/test --small-data my-photos --csv table5.csv
     """
-    from mdeploy.artifact import Artifact
-    from mdeploy.backends import PrepareOptions
-    from mdeploy.cli.output import print_json
+    from mdeploy.backends.base import PrepareOptions
+    from mdeploy.cli.show import evaluation as tables
+    from mdeploy.cli.show.output import print_json
     from mdeploy.errors import UsageError
-    from mdeploy.evaluation import tables
     from mdeploy.evaluation.dataset import read_picture_folder
     from mdeploy.evaluation.run import evaluate
+    from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import progress_bar
 
     opened = Artifact.open(artifact)
@@ -97,8 +97,8 @@ def _print(report: EvaluationReport) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    from mdeploy.cli.output import stdout_console
-    from mdeploy.evaluation import tables
+    from mdeploy.cli.show import evaluation as tables
+    from mdeploy.cli.show.output import stdout_console
 
     console = stdout_console()
 

@@ -28,8 +28,8 @@ def command(run: int | None, artifact: str | None, kind: str | None, last: int, 
     mdeploy history --kind bench --artifact resnest50 --json
     mdeploy history 12 > report.json
     """
-    from mdeploy.cli.output import print_json, stdout_console
-    from mdeploy.history.store import History
+    from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.reports.history import History
 
     history = History(db)
     if run is not None:

@@ -11,7 +11,7 @@ import click
 
 from mdeploy.cli.convert import shape_map
 from mdeploy.cli.options import PATH, json_option
-from mdeploy.cli.output import print_json, stdout_console
+from mdeploy.cli.show.output import print_json, stdout_console
 
 if TYPE_CHECKING:
     from mdeploy.inspection import Inspection

@@ -36,11 +36,11 @@ def command(artifact: Path, target: str, output: Path, apk: bool | None, keystor
     mdeploy package my-artifact --target host -o packages
     mdeploy package --target android --apk --keystore release.p12
     """
-    from mdeploy.artifact import Artifact
-    from mdeploy.cli.output import print_json
+    from mdeploy.cli.show.output import print_json
+    from mdeploy.deployment.package.apk import android_base, build_apk
+    from mdeploy.deployment.package.build import build_zip
     from mdeploy.errors import UsageError
-    from mdeploy.package.apk import android_base, build_apk
-    from mdeploy.package.build import build_zip
+    from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import status
 
     if target != "android" and (apk or keystore):

@@ -63,16 +63,16 @@ def command(
     mdeploy parity --layers --bisect --backends mdeploy
     mdeploy parity --layers --reference caffe2 --backends torch,mdeploy
     """
-    from mdeploy.artifact import Artifact
-    from mdeploy.backends import PrepareOptions
-    from mdeploy.cli.output import print_json, stdout_console
+    from mdeploy.backends.base import PrepareOptions
+    from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.cli.show.parity import print_inspection, print_report
+    from mdeploy.comparison.heatmap import draw_layers, draw_outputs
+    from mdeploy.comparison.inspection import inspect_layers
+    from mdeploy.comparison.run import run_parity
+    from mdeploy.comparison.tolerance import Tolerance
     from mdeploy.errors import UsageError
     from mdeploy.files import replace_file
-    from mdeploy.parity.heatmap import draw_layers, draw_outputs
-    from mdeploy.parity.inspection import inspect_layers
-    from mdeploy.parity.run import run_parity
-    from mdeploy.parity.table import print_inspection, print_report
-    from mdeploy.parity.tolerance import Tolerance
+    from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import status
 
     inside = layers or bisect

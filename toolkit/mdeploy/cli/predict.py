@@ -39,12 +39,12 @@ def command(
     mdeploy predict ship.png
     mdeploy predict my-artifact pictures/ --backends torch,caffe2 --json
     """
-    from mdeploy.artifact import MANIFEST_FILE, Artifact
-    from mdeploy.backends import PrepareOptions
-    from mdeploy.cli.output import print_json, stdout_console
-    from mdeploy.cli.prediction_table import print_predictions, to_markdown
-    from mdeploy.pictures import find_pictures
-    from mdeploy.prediction import predict
+    from mdeploy.backends.base import PrepareOptions
+    from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.cli.show.prediction import print_predictions, to_markdown
+    from mdeploy.evaluation.prediction import predict
+    from mdeploy.formats.artifact import MANIFEST_FILE, Artifact
+    from mdeploy.native.images import find_pictures
     from mdeploy.progress import status
 
     first = paths[0]

@@ -31,7 +31,7 @@ class Recorder:
         """Append a run; on failure say so on stderr and go on."""
         if not self.enabled:
             return
-        from mdeploy.history.store import History
+        from mdeploy.reports.history import History
 
         try:
             History(self.path).add(kind, artifact, document, target=target, outcome=outcome, headline=headline)

@@ -33,9 +33,9 @@ def command(sources: tuple[str, ...], output: Path, last: int, artifact: str | N
     mdeploy report 12 13 training.jsonl -o comparison.html
     """
     from mdeploy.files import replace_file
-    from mdeploy.history.store import History
     from mdeploy.progress import status
-    from mdeploy.report.page import gather, render_page
+    from mdeploy.reports.history import History
+    from mdeploy.reports.page import gather, render_page
 
     with status("report"):
         text = render_page(gather(sources, History(db), last, artifact))

@@ -16,15 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdeploy.artifact import Artifact, GoldenEntry
-from mdeploy.backends import PrepareOptions, get_backend
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.subgraph import Part, cut_nets
+from mdeploy.comparison.layers import BackendLayers, Layer, Reference, judge
+from mdeploy.comparison.part import onnx_part, write_part
+from mdeploy.comparison.tolerance import Comparison, Tolerance
+from mdeploy.comparison.tracers import PartRunning, tracer_of
 from mdeploy.errors import UsageError
-from mdeploy.parity.cut import Part, cut_nets
-from mdeploy.parity.layers import BackendLayers, Layer, Reference, judge
-from mdeploy.parity.part import onnx_part, write_part
-from mdeploy.parity.tolerance import Comparison, Tolerance
-from mdeploy.parity.tracers import PartRunning, tracer_of
+from mdeploy.formats.artifact import Artifact, GoldenEntry
 
 __all__ = ["Culprit", "find_culprit", "save_culprit"]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mdeploy.backends import Array
+from mdeploy.backends.base import Array
 
 __all__ = ["BINS", "DifferenceMap", "difference_map"]
 

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from mdeploy.comparison.differences import BINS, DifferenceMap
+from mdeploy.comparison.layers import LayersReport
+from mdeploy.comparison.run import ParityReport
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.parity.differences import BINS, DifferenceMap
-from mdeploy.parity.layers import LayersReport
-from mdeploy.parity.run import ParityReport
 
 __all__ = ["draw_layers", "draw_outputs"]
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions
-from mdeploy.parity.bisect import Culprit, find_culprit, save_culprit
-from mdeploy.parity.layers import LayersReport, compare_layers, trace_reference
-from mdeploy.parity.tolerance import Tolerance
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.comparison.bisect import Culprit, find_culprit, save_culprit
+from mdeploy.comparison.layers import LayersReport, compare_layers, trace_reference
+from mdeploy.comparison.tolerance import Tolerance
+from mdeploy.formats.artifact import Artifact
 
 __all__ = ["Inspection", "inspect_layers"]
 

@@ -12,15 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.artifact import Artifact, GoldenCase
-from mdeploy.backends import Array, Backend, NetRunning, PrepareOptions, select_backends
+from mdeploy.backends.base import Array, Backend, NetRunning, PrepareOptions
+from mdeploy.backends.registry import select_backends
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.comparison.differences import DifferenceMap, difference_map
+from mdeploy.comparison.run import check_outputs
+from mdeploy.comparison.tolerance import Comparison, Tolerance, compare
+from mdeploy.comparison.trace import OnnxGraph
+from mdeploy.comparison.tracers import GraphTracer, Tracer, tracer_of
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UnsupportedError, UsageError
-from mdeploy.parity.differences import DifferenceMap, difference_map
-from mdeploy.parity.run import check_outputs
-from mdeploy.parity.tolerance import Comparison, Tolerance, compare
-from mdeploy.parity.trace import OnnxGraph
-from mdeploy.parity.tracers import GraphTracer, Tracer, tracer_of
+from mdeploy.formats.artifact import Artifact, GoldenCase
 
 __all__ = ["BackendLayers", "Layer", "LayersReport", "Reference", "compare_layers", "judge", "trace_reference"]
 

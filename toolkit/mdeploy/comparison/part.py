@@ -13,7 +13,13 @@ import onnx
 import onnx_ir as ir
 
 from mdeploy import __version__
-from mdeploy.artifact import (
+from mdeploy.backends.base import Array
+from mdeploy.caffe2.macs import count_macs
+from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import fill_shape
+from mdeploy.caffe2.subgraph import Part
+from mdeploy.comparison.trace import OnnxGraph
+from mdeploy.formats.artifact import (
     Artifact,
     ArtifactWriter,
     GoldenEntry,
@@ -22,13 +28,7 @@ from mdeploy.artifact import (
     OutputSpec,
     Source,
 )
-from mdeploy.backends import Array
-from mdeploy.caffe2.macs import count_macs
-from mdeploy.caffe2.messages import NetDef
-from mdeploy.caffe2.pair import fill_shape
 from mdeploy.onnx.shapes import infer_shapes
-from mdeploy.parity.cut import Part
-from mdeploy.parity.trace import OnnxGraph
 
 __all__ = ["onnx_part", "write_part"]
 

@@ -10,11 +10,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mdeploy.artifact import Artifact, GoldenCase
-from mdeploy.backends import BACKENDS, Backend, PrepareOptions, Session, select_backends
+from mdeploy.backends.base import Backend, PrepareOptions, Session
+from mdeploy.backends.registry import BACKENDS, select_backends
+from mdeploy.comparison.differences import DifferenceMap, difference_map
+from mdeploy.comparison.tolerance import Comparison, Tolerance, compare
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UsageError
-from mdeploy.parity.differences import DifferenceMap, difference_map
-from mdeploy.parity.tolerance import Comparison, Tolerance, compare
+from mdeploy.formats.artifact import Artifact, GoldenCase
 
 __all__ = ["BackendResult", "OutputResult", "ParityReport", "check_outputs", "run_parity"]
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import torch
 
-from mdeploy.backends import Array
+from mdeploy.backends.base import Array
 from mdeploy.caffe2.net import safe_name
 from mdeploy.errors import UnsupportedError
 from mdeploy.onnx.export import quiet_torch

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import onnx
 
-from mdeploy.backends import Array
+from mdeploy.backends.base import Array
 from mdeploy.caffe2.net import safe_name
 from mdeploy.errors import InputError
 from mdeploy.onnx.session import PlainSession

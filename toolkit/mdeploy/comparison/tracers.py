@@ -20,13 +20,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from mdeploy.artifact import Artifact, GoldenCase, GoldenEntry
-from mdeploy.backends import Array, Backend, NetRunning, PrepareOptions
+from mdeploy.backends.base import Array, Backend, NetRunning, PrepareOptions
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.subgraph import Part, cut_nets
+from mdeploy.comparison.part import onnx_part, write_part
+from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
-from mdeploy.parity.cut import Part, cut_nets
-from mdeploy.parity.part import onnx_part, write_part
-from mdeploy.parity.trace import OnnxGraph
+from mdeploy.formats.artifact import Artifact, GoldenCase, GoldenEntry
 
 __all__ = ["GraphTracer", "PartRunning", "Tracer", "tracer_of"]
 
@@ -119,7 +119,7 @@ class _TorchTracer:
         self._session: Any = backend.prepare(artifact, options)
 
     def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
-        from mdeploy.parity.torch_trace import trace_module
+        from mdeploy.comparison.torch_trace import trace_module
 
         tell(f"{self.title}: its graph")
         values = trace_module(self._session.module, [case.inputs for case in cases])

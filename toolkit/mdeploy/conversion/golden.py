@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mdeploy.errors import UsageError
-from mdeploy.manifest import GoldenEntry, InputSpec
-from mdeploy.pictures import find_pictures, picture_input
+from mdeploy.formats.manifest import GoldenEntry, InputSpec
+from mdeploy.native.images import find_pictures, picture_input
 
 __all__ = ["RANDOM_SEED", "GoldenInputs", "picture_inputs", "standard_inputs"]
 

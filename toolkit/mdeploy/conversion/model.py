@@ -16,21 +16,21 @@ import onnx_ir as ir
 import torch
 
 from mdeploy import __version__
-from mdeploy.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
-from mdeploy.backends.extras.files import make_contents, net_spec, select_makers
+from mdeploy.backends.optional.files import make_contents, net_spec, select_makers
 from mdeploy.caffe2.check import check_nets, parse_net
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
+from mdeploy.conversion.golden import Array, picture_inputs, standard_inputs
+from mdeploy.conversion.sources import LoadedSource, SourceOptions, open_source, picture_spec
 from mdeploy.errors import CheckFailed, InputError, MdeployError
-from mdeploy.golden import Array, picture_inputs, standard_inputs
-from mdeploy.manifest import InputSpec, Manifest, OutputSpec
+from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
+from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec
 from mdeploy.onnx.export import Export, export
 from mdeploy.onnx.outputs import output_meanings
 from mdeploy.onnx.pipeline import check_pass_names, largest_difference, run_passes
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.session import PlainSession
 from mdeploy.onnx.shapes import infer_shapes
-from mdeploy.sources import LoadedSource, SourceOptions, open_source, picture_spec
 
 __all__ = ["Conversion", "ConvertOptions", "convert", "model_name", "preprocessed", "read_labels"]
 

@@ -18,21 +18,21 @@ from typing import Any
 import numpy as np
 
 from mdeploy import __version__, native
-from mdeploy.artifact import INIT_NET, PREDICT_NET, ArtifactWriter, file_sha256
-from mdeploy.backends import NetRunning, PrepareOptions, get_backend
-from mdeploy.backends.base import Array
+from mdeploy.backends.base import Array, NetRunning, PrepareOptions
+from mdeploy.backends.mdeploy import blob_shapes
+from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import operator_macs
 from mdeploy.caffe2.normalise import NormalPair, normalise, refuse_operators
 from mdeploy.caffe2.pair import blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
-from mdeploy.conversion import Conversion, ConvertOptions, model_name, preprocessed, read_labels
+from mdeploy.conversion.golden import GoldenInputs, picture_inputs, standard_inputs
+from mdeploy.conversion.model import Conversion, ConvertOptions, model_name, preprocessed, read_labels
+from mdeploy.conversion.sources import picture_spec
 from mdeploy.errors import CheckFailed, InputError, UsageError
-from mdeploy.golden import GoldenInputs, picture_inputs, standard_inputs
-from mdeploy.inspection import blob_shapes
-from mdeploy.manifest import InputSpec, Manifest, OutputSpec, Source
+from mdeploy.formats.artifact import INIT_NET, PREDICT_NET, ArtifactWriter, file_sha256
+from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec, Source
 from mdeploy.onnx.pipeline import largest_difference
-from mdeploy.sources import picture_spec
 
 __all__ = ["NetFiles", "find_net_files", "import_nets"]
 

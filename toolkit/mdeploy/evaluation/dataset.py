@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdeploy.errors import InputError
-from mdeploy.pictures import SUFFIXES
+from mdeploy.native.images import SUFFIXES
 
 __all__ = ["LabelledPicture", "PictureSet", "read_picture_folder"]
 

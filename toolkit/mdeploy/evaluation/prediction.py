@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import PrepareOptions, Session, select_backends
+from mdeploy.backends.base import PrepareOptions, Session
+from mdeploy.backends.registry import select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
-from mdeploy.pictures import picture_input
+from mdeploy.formats.artifact import Artifact
+from mdeploy.native.images import picture_input
 
 __all__ = ["PicturePrediction", "PredictionReport", "predict", "probabilities"]
 

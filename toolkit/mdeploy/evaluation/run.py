@@ -13,16 +13,17 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import Array, PrepareOptions, select_backends
-from mdeploy.backends.extras.engine import EXTRAS
+from mdeploy.backends.base import Array, PrepareOptions
+from mdeploy.backends.optional.engine import EXTRAS
+from mdeploy.backends.registry import select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.evaluation.dataset import LabelledPicture, PictureSet
+from mdeploy.evaluation.prediction import probabilities
 from mdeploy.evaluation.statistics import Share, Times
 from mdeploy.evaluation.worker import Worker
-from mdeploy.manifest import InputSpec
-from mdeploy.pictures import picture_input
-from mdeploy.prediction import probabilities
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.manifest import InputSpec
+from mdeploy.native.images import picture_input
 from mdeploy.progress import Advance
 
 __all__ = ["Disagreement", "EvaluationReport", "Runtime", "RuntimeOnSet", "SetResult", "evaluate"]
@@ -285,8 +286,8 @@ def _model_bytes(artifact: Artifact, name: str, options: PrepareOptions) -> int 
         except MdeployError:
             return None
     if name in EXTRAS:
-        from mdeploy.backends.extras.engine import engine_of
-        from mdeploy.backends.extras.files import find_files
+        from mdeploy.backends.optional.engine import engine_of
+        from mdeploy.backends.optional.files import find_files
 
         return sum(path.stat().st_size for path in find_files(engine_of(name), artifact).rglob("*") if path.is_file())
     files = ("model.onnx",) if name == "onnxruntime" else ("init_net.pb", "predict_net.pb")

@@ -18,9 +18,10 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends import Array, PrepareOptions, get_backend
+from mdeploy.backends.base import Array, PrepareOptions
+from mdeploy.backends.registry import get_backend
 from mdeploy.errors import MdeployError, UnavailableError
+from mdeploy.formats.artifact import Artifact
 
 __all__ = ["Answers", "Worker"]
 

@@ -34,7 +34,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mdeploy.errors import InputError
-from mdeploy.manifest import (
+from mdeploy.formats.manifest import (
     FileEntry,
     GoldenEntry,
     InputSpec,

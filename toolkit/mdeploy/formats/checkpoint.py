@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from mdeploy.errors import InputError, MdeployError, UnavailableError
 from mdeploy.files import replace_file
-from mdeploy.manifest import InputSpec
+from mdeploy.formats.manifest import InputSpec
 
 __all__ = ["FORMAT", "MODELS_GROUP", "VERSION", "Checkpoint", "build_model", "load", "save"]
 

@@ -67,7 +67,7 @@ _EXIT_CODES = {
 @cache
 def report_schema() -> dict[str, Any]:
     """Return the JSON schema that Python, C++, Java and Swift are all tested against."""
-    text = (resources.files("mdeploy") / "schemas" / "report.schema.json").read_text(encoding="utf-8")
+    text = (resources.files("mdeploy.formats") / "schemas" / "report.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mdeploy.errors import InputError, UsageError
-from mdeploy.manifest import InputSpec
+from mdeploy.formats.manifest import InputSpec
 from mdeploy.native import abi
 from mdeploy.native.abi import ABI_VERSION, Array, library_path
 

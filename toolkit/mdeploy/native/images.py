@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mdeploy.errors import InputError, UsageError
-from mdeploy.manifest import InputSpec
+from mdeploy.formats.manifest import InputSpec
 
 __all__ = ["SUFFIXES", "find_pictures", "picture_input", "read_rgba"]
 

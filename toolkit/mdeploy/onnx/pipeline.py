@@ -11,7 +11,7 @@ import numpy as np
 import onnx_ir as ir
 
 from mdeploy.errors import CheckFailed, UsageError
-from mdeploy.manifest import PassRecord
+from mdeploy.formats.manifest import PassRecord
 from mdeploy.onnx.passes import PIPELINE, GraphPass
 from mdeploy.onnx.session import Array, PlainSession
 

@@ -14,12 +14,12 @@ from rich.table import Table
 
 from mdeploy.progress import progress_bar
 from mdeploy_training.cli.options import arg_option, json_arguments, model_argument
-from mdeploy_training.job import device_name
 from mdeploy_training.models.registry import new_model
-from mdeploy_training.optimization import head_of
-from mdeploy_training.parallel import World
-from mdeploy_training.recipe import Recipe
-from mdeploy_training.throughput import measure_throughput
+from mdeploy_training.run.job import device_name
+from mdeploy_training.run.optimization import head_of
+from mdeploy_training.run.parallel import World
+from mdeploy_training.run.recipe import Recipe
+from mdeploy_training.run.throughput import measure_throughput
 
 __all__ = ["command"]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from mdeploy_training.cli.options import PATH
-from mdeploy_training.figures import draw_figures
-from mdeploy_training.results import read_results
+from mdeploy_training.results.figures import draw_figures
+from mdeploy_training.results.runs import read_results
 
 __all__ = ["command"]
 

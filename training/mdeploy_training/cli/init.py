@@ -8,10 +8,10 @@ from pathlib import Path
 
 import click
 
-from mdeploy import checkpoint
-from mdeploy_training.calibration import calibrate
+from mdeploy.formats import checkpoint
 from mdeploy_training.cli.options import arg_option, json_arguments, model_argument, output_option
 from mdeploy_training.data import Normalization
+from mdeploy_training.models.calibration import calibrate
 from mdeploy_training.models.registry import make_checkpoint, new_model, picture_input
 
 __all__ = ["command"]

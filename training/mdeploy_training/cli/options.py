@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 import click
 
 from mdeploy.errors import UsageError
-from mdeploy_training.job import DataChoice
-from mdeploy_training.recipe import Recipe, load_recipe
+from mdeploy_training.run.job import DataChoice
+from mdeploy_training.run.recipe import Recipe, load_recipe
 
 __all__ = [
     "PATH",

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mdeploy_training.cli.options import arg_option, json_arguments, model_argument
-from mdeploy_training.counting import Part, count_parts
+from mdeploy_training.models.counting import Part, count_parts
 from mdeploy_training.models.registry import full_arguments, new_model
 
 __all__ = ["command"]

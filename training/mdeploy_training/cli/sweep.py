@@ -21,8 +21,8 @@ from mdeploy_training.cli.options import (
     run_options,
     run_settings,
 )
-from mdeploy_training.job import TrainingJob, load_data
-from mdeploy_training.parallel import World
+from mdeploy_training.run.job import TrainingJob, load_data
+from mdeploy_training.run.parallel import World
 
 __all__ = ["command"]
 

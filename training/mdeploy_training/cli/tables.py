@@ -10,8 +10,8 @@ import click
 from rich.console import Console
 
 from mdeploy_training.cli.options import PATH
-from mdeploy_training.results import read_results
-from mdeploy_training.tables import accuracy_table, time_table
+from mdeploy_training.results.runs import read_results
+from mdeploy_training.results.tables import accuracy_table, time_table
 
 __all__ = ["command"]
 

@@ -17,7 +17,7 @@ from mdeploy_training.cli.options import (
     run_options,
     run_settings,
 )
-from mdeploy_training.job import TrainingJob, run_job
+from mdeploy_training.run.job import TrainingJob, run_job
 
 __all__ = ["command"]
 

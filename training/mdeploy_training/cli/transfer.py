@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from mdeploy import checkpoint
+from mdeploy.formats import checkpoint
 from mdeploy_training.cli.options import (
     PATH,
     arg_option,
@@ -20,7 +20,7 @@ from mdeploy_training.cli.options import (
     run_options,
     run_settings,
 )
-from mdeploy_training.job import TrainingJob, run_job
+from mdeploy_training.run.job import TrainingJob, run_job
 
 __all__ = ["command"]
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from mdeploy_training.data.source import Source
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.recipe import Recipe
 
 __all__ = ["Draws", "augment", "draw"]
 

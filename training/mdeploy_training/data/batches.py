@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mdeploy_training.data.augmentation import augment, draw
 from mdeploy_training.data.source import Source
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.recipe import Recipe
 
 __all__ = ["Batch", "evaluation_batches", "steps_per_epoch", "training_batches"]
 

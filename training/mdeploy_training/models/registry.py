@@ -11,11 +11,11 @@ from typing import Any
 
 from torch import nn
 
-from mdeploy.checkpoint import MODELS_GROUP, Checkpoint
 from mdeploy.errors import InputError, MdeployError, UsageError
-from mdeploy.manifest import InputSpec, Resize
+from mdeploy.formats.checkpoint import MODELS_GROUP, Checkpoint
+from mdeploy.formats.manifest import InputSpec, Resize
 from mdeploy_training.data import Normalization
-from mdeploy_training.optimization import head_of
+from mdeploy_training.run.optimization import head_of
 
 __all__ = ["full_arguments", "make_checkpoint", "new_model", "picture_input", "transferred_model", "with_classes"]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy_training.results import RunResult
+from mdeploy_training.results.runs import RunResult
 
 __all__ = ["draw_figures"]
 

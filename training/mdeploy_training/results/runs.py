@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy.errors import InputError
-from mdeploy_training.log import read_log
+from mdeploy_training.results.log import read_log
 
 __all__ = ["RunResult", "read_results"]
 

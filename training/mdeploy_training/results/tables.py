@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from rich.table import Table as RichTable
 
-from mdeploy_training.results import RunResult
+from mdeploy_training.results.runs import RunResult
 
 __all__ = ["Table", "accuracy_table", "time_table"]
 

@@ -19,10 +19,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mdeploy.errors import CheckFailed, UsageError
 from mdeploy_training.data import Batch, Normalization, Source, evaluation_batches, training_batches
 from mdeploy_training.data.batches import steps_per_epoch
-from mdeploy_training.optimization import head_of, loss_of, make_optimizer
-from mdeploy_training.parallel import World, synchronize_norms
-from mdeploy_training.recipe import Recipe
-from mdeploy_training.schedule import learning_rate
+from mdeploy_training.run.optimization import head_of, loss_of, make_optimizer
+from mdeploy_training.run.parallel import World, synchronize_norms
+from mdeploy_training.run.recipe import Recipe
+from mdeploy_training.run.schedule import learning_rate
 
 __all__ = ["Engine", "EpochResult", "Stopped", "evaluate", "uses_autocast"]
 

@@ -15,14 +15,12 @@ from typing import Any
 
 import torch
 
-from mdeploy import checkpoint
-from mdeploy.checkpoint import Checkpoint
 from mdeploy.errors import InputError, UsageError
+from mdeploy.formats import checkpoint
+from mdeploy.formats.checkpoint import Checkpoint
 from mdeploy.progress import progress_bar, status
 from mdeploy_training.data import Normalization, Source, read_dataset
 from mdeploy_training.data.batches import steps_per_epoch
-from mdeploy_training.engine import Engine, EpochResult, Stopped
-from mdeploy_training.log import RunLog
 from mdeploy_training.models.registry import (
     full_arguments,
     make_checkpoint,
@@ -31,10 +29,12 @@ from mdeploy_training.models.registry import (
     transferred_model,
     with_classes,
 )
-from mdeploy_training.parallel import World
-from mdeploy_training.recipe import Recipe
-from mdeploy_training.signals import stop_on_signal
-from mdeploy_training.state import load_state, save_state, setting_of, state_path
+from mdeploy_training.results.log import RunLog
+from mdeploy_training.run.engine import Engine, EpochResult, Stopped
+from mdeploy_training.run.parallel import World
+from mdeploy_training.run.recipe import Recipe
+from mdeploy_training.run.signals import stop_on_signal
+from mdeploy_training.run.state import load_state, save_state, setting_of, state_path
 
 __all__ = ["DataChoice", "LoadedData", "TrainingJob", "device_name", "load_data", "run_job"]
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mdeploy.errors import UsageError
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.recipe import Recipe
 
 __all__ = ["head_of", "loss_of", "make_optimizer"]
 

@@ -114,7 +114,7 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
 
 def named_recipes() -> list[str]:
     """Return the names that ``--recipe`` takes beside paths."""
-    folder = resources.files("mdeploy_training").joinpath("recipes")
+    folder = resources.files("mdeploy_training.run").joinpath("recipes")
     return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
@@ -125,7 +125,10 @@ def load_recipe(name: str, overrides: Mapping[str, str] | None = None) -> Recipe
     """
     if name in named_recipes():
         text = (
-            resources.files("mdeploy_training").joinpath("recipes").joinpath(f"{name}.toml").read_text(encoding="utf-8")
+            resources.files("mdeploy_training.run")
+            .joinpath("recipes")
+            .joinpath(f"{name}.toml")
+            .read_text(encoding="utf-8")
         )
     elif name.endswith(".toml"):
         try:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.recipe import Recipe
 
 __all__ = ["learning_rate"]
 

@@ -14,8 +14,8 @@ import torch
 
 from mdeploy.errors import InputError, UsageError
 from mdeploy.files import replace_file
-from mdeploy_training.engine import Engine
-from mdeploy_training.recipe import Recipe
+from mdeploy_training.run.engine import Engine
+from mdeploy_training.run.recipe import Recipe
 
 __all__ = ["load_state", "save_state", "setting_of", "state_path"]
 

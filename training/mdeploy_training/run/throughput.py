@@ -13,9 +13,9 @@ from dataclasses import dataclass
 import torch
 
 from mdeploy_training.data import Normalization, Pictures
-from mdeploy_training.engine import Engine
-from mdeploy_training.parallel import World
-from mdeploy_training.recipe import Precision, Recipe
+from mdeploy_training.run.engine import Engine
+from mdeploy_training.run.parallel import World
+from mdeploy_training.run.recipe import Precision, Recipe
 
 __all__ = ["Throughput", "measure_throughput"]
 

@@ -8,10 +8,10 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from mdeploy.conversion import ConvertOptions, convert
-from mdeploy.devices import openers
-from mdeploy.devices.base import BenchOptions
-from mdeploy.devices.bench import check_result, run_bench
+from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.deployment.devices import openers
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.devices.bench import check_result, run_bench
 from mdeploy.errors import InputError, UsageError
 
 __all__ = ["HarnessLatency"]

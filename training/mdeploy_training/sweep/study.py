@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdeploy import checkpoint
 from mdeploy.errors import UnavailableError, UsageError
-from mdeploy_training.calibration import calibrate
-from mdeploy_training.engine import EpochResult
-from mdeploy_training.job import LoadedData, TrainingJob, run_job
-from mdeploy_training.log import read_log
+from mdeploy.formats import checkpoint
+from mdeploy_training.models.calibration import calibrate
 from mdeploy_training.models.registry import make_checkpoint, new_model, picture_input, with_classes
-from mdeploy_training.state import setting_of, state_path
+from mdeploy_training.results.log import read_log
+from mdeploy_training.run.engine import EpochResult
+from mdeploy_training.run.job import LoadedData, TrainingJob, run_job
+from mdeploy_training.run.state import setting_of, state_path
 from mdeploy_training.sweep.pareto import TrialResult
 
 if TYPE_CHECKING:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdeploy.backends.child_process import wire
-from mdeploy.backends.real_caffe2 import Caffe2Process, environment, find_python
+from mdeploy.backends.caffe2 import Caffe2Process, find_python
+from mdeploy.backends.caffe2.backend import environment
+from mdeploy.backends.child import wire
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 
 INIT = b"""
@@ -190,7 +191,7 @@ def test_close_ends_the_child_and_may_be_called_twice() -> None:
 def test_the_child_ends_with_its_parent() -> None:
     start().close()  # or skip
     code = (
-        "import os, sys\nfrom mdeploy.backends.real_caffe2 import Caffe2Process\n"
+        "import os, sys\nfrom mdeploy.backends.caffe2 import Caffe2Process\n"
         "p = Caffe2Process()\nprint(p.pid, flush=True)\nos._exit(0) if sys.argv[1] == 'hard' else sys.exit(0)"
     )
     for how in ("soft", "hard"):

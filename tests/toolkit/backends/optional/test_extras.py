@@ -17,18 +17,19 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from mdeploy.artifact import Artifact, ArtifactWriter, GoldenEntry
-from mdeploy.backends import PrepareOptions, get_backend, select_backends
-from mdeploy.backends.extras import environment, files
-from mdeploy.backends.extras.engine import EXTRAS, Engine, NetSpec, engine_of
-from mdeploy.backends.extras.files import find_files, make_files, maker, net_spec, select_makers
-from mdeploy.backends.extras.process import ExtraProcess, ExtraSession
+from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.optional import environment, files
+from mdeploy.backends.optional.engine import EXTRAS, Engine, NetSpec, engine_of
+from mdeploy.backends.optional.files import find_files, make_files, maker, net_spec, select_makers
+from mdeploy.backends.optional.process import ExtraProcess, ExtraSession
+from mdeploy.backends.registry import get_backend, select_backends
 from mdeploy.cli.main import run
+from mdeploy.comparison.run import run_parity
+from mdeploy.comparison.tolerance import Tolerance
+from mdeploy.deployment.package.layout import payload
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
-from mdeploy.manifest import InputSpec, Manifest, OutputSpec, Source
-from mdeploy.package.layout import payload
-from mdeploy.parity.run import run_parity
-from mdeploy.parity.tolerance import Tolerance
+from mdeploy.formats.artifact import Artifact, ArtifactWriter, GoldenEntry
+from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec, Source
 
 GOLDEN = Path(__file__).parents[3] / "golden" / "extras"
 PLAIN = ("openvino", "ncnn", "mnn")

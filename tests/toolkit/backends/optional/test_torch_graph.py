@@ -13,10 +13,10 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from onnx.backend.test.case import node as onnx_node
 
-from mdeploy.artifact import Artifact
-from mdeploy.backends.extras.torch_graph import GraphModule, load_graph
-from mdeploy.backends.extras.torch_graph.registry import OPERATORS
+from mdeploy.backends.optional.torch_graph import GraphModule, load_graph
+from mdeploy.backends.optional.torch_graph.registry import OPERATORS
 from mdeploy.errors import InputError, UnsupportedError
+from mdeploy.formats.artifact import Artifact
 
 # Not what a net for a phone is made of, or beyond the precision of the expected values.
 EXCLUDED = ("uint", "int8", "int16", "bfloat16", "string", "training", "empty_set", "last_window_starts_on_pad")

@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from mdeploy.report.model import Report
-from mdeploy.report.table import print_comparison, print_report
+from mdeploy.cli.show.report import print_comparison, print_report
+from mdeploy.formats.report import Report
 
 
 def printed(report: Report) -> str:

@@ -17,9 +17,9 @@ import torch
 from onnx import helper
 from torch import nn
 
+from mdeploy.conversion.sources import SourceOptions, open_source
 from mdeploy.errors import InputError, MdeployError, UsageError
 from mdeploy.onnx.session import PlainSession
-from mdeploy.sources import SourceOptions, open_source
 
 FACTORY = """
 import torch

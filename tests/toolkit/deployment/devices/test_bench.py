@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.artifact import Artifact
-from mdeploy.devices.base import BenchOptions, Completed
-from mdeploy.devices.bench import run_bench
-from mdeploy.devices.fleet import bench_all
-from mdeploy.devices.local import LocalDevice
-from mdeploy.devices.qemu import EMULATORS, QemuDevice
+from mdeploy.deployment.devices.base import BenchOptions, Completed
+from mdeploy.deployment.devices.bench import run_bench
+from mdeploy.deployment.devices.fleet import bench_all
+from mdeploy.deployment.devices.local import LocalDevice
+from mdeploy.deployment.devices.qemu import EMULATORS, QemuDevice
+from mdeploy.deployment.package.cross import HARNESS
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UsageError
-from mdeploy.package.cross import HARNESS
-from mdeploy.report.model import Report
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report
 
 QUICK = BenchOptions(runs=5, warmup=1)
 
@@ -106,7 +106,7 @@ def test_one_that_fails_leaves_the_others_going(
     def broken() -> None:
         raise UnavailableError("qemu: broken")
 
-    monkeypatch.setattr("mdeploy.devices.QemuDevice", lambda _abi: broken())
+    monkeypatch.setattr("mdeploy.deployment.devices.QemuDevice", lambda _abi: broken())
     outcomes = bench_all(tiny_artifact, ["qemu", "local"], QUICK, tmp_path)
     assert [type(outcome.error) for outcome in outcomes] == [UnavailableError, type(None)]
 

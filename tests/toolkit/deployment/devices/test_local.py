@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.devices import list_devices, openers
-from mdeploy.devices.base import BenchOptions, Device, relative_path
-from mdeploy.devices.local import LocalDevice
-from mdeploy.devices.qemu import EMULATORS, QemuDevice
+from mdeploy.deployment.devices import list_devices, openers
+from mdeploy.deployment.devices.base import BenchOptions, Device, relative_path
+from mdeploy.deployment.devices.local import LocalDevice
+from mdeploy.deployment.devices.qemu import EMULATORS, QemuDevice
 from mdeploy.errors import InputError, UnavailableError, UsageError
 
 

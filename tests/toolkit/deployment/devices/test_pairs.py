@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run
-from mdeploy.devices import pairs as module
-from mdeploy.devices.base import BenchOptions
-from mdeploy.devices.pairs import bench_pairs
+from mdeploy.deployment.devices import pairs as module
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.devices.pairs import bench_pairs
 from mdeploy.errors import CheckFailed, UsageError
-from mdeploy.history.store import History
+from mdeploy.formats.artifact import Artifact
+from mdeploy.reports.history import History
 
 QUICK = BenchOptions(threads=1, warmup=1, runs=8, min_seconds=0.0)
 

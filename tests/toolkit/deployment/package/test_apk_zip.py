@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from mdeploy.deployment.package import apk_zip
+from mdeploy.deployment.package.apk_zip import ApkWriter, alignment_of, raw_entries
 from mdeploy.errors import InputError
-from mdeploy.package import apk_zip
-from mdeploy.package.apk_zip import ApkWriter, alignment_of, raw_entries
 
 
 def archive_of(entries: dict[str, bytes | Path], deflated: dict[str, bytes] | None = None) -> bytes:

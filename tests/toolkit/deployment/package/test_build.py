@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from mdeploy.artifact import Artifact
+from mdeploy.deployment.package import build
+from mdeploy.deployment.package.archive import Entry, write_zip
+from mdeploy.deployment.package.build import build_zip
+from mdeploy.deployment.package.cross import ANDROID_ABIS, harness, host_abi
 from mdeploy.errors import InputError, UnavailableError, UsageError
-from mdeploy.package import build
-from mdeploy.package.archive import Entry, write_zip
-from mdeploy.package.build import build_zip
-from mdeploy.package.cross import ANDROID_ABIS, harness, host_abi
+from mdeploy.formats.artifact import Artifact
 
 PAYLOAD = {
     *("init_net.pb", "predict_net.pb", "manifest.json", "run.sh", "README.md"),
@@ -96,7 +96,7 @@ def test_a_changed_byte_in_a_packaged_net_is_refused(
 def test_scripts_are_portable_shell() -> None:
     if shutil.which("dash") is None:
         pytest.skip("dash is not installed")
-    folder = Path(__file__).parents[3] / "toolkit" / "mdeploy" / "package"
+    folder = Path(__file__).parents[4] / "toolkit" / "mdeploy" / "deployment" / "package"
     for script in folder.glob("run_*.sh"):
         subprocess.run(["dash", "-n", script], check=True)
 

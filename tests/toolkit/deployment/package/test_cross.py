@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from mdeploy.deployment.package import cross
+from mdeploy.deployment.package.elf import read_elf
 from mdeploy.errors import InputError, UnavailableError, UsageError
-from mdeploy.package import cross
-from mdeploy.package.elf import read_elf
 
 MACHINES = {"arm64-v8a": ("aarch64", 64), "armeabi-v7a": ("arm", 32), "x86_64": ("x86_64", 64)}
 ARM64_LIMIT_BYTES = 1_200_000

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdeploy.artifact import Artifact
-from mdeploy.package.cross import harness
-from mdeploy.package.layout import HARNESS_ARGUMENTS
-from mdeploy.report.model import Report, find_report_line
+from mdeploy.deployment.package.cross import harness
+from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report, find_report_line
 
 NETS = ("--init", "init_net.pb", "--predict", "predict_net.pb")
 QUICK = ("--runs", "2", "--warmup", "0")

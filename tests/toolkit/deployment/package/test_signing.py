@@ -16,10 +16,10 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
+from mdeploy.deployment.package.apk_zip import ApkWriter
+from mdeploy.deployment.package.signing import write_signed_apk
+from mdeploy.deployment.package.signing_keys import SigningKey
 from mdeploy.errors import InputError
-from mdeploy.package.apk_zip import ApkWriter
-from mdeploy.package.signing import write_signed_apk
-from mdeploy.package.signing_keys import SigningKey
 
 
 def key_of(private: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey) -> SigningKey:

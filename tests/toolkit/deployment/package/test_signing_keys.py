@@ -14,8 +14,14 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ed25519
 
+from mdeploy.deployment.package.signing_keys import (
+    PASSWORD_VARIABLE,
+    SigningKey,
+    debug_key,
+    debug_key_path,
+    load_keystore,
+)
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.package.signing_keys import PASSWORD_VARIABLE, SigningKey, debug_key, debug_key_path, load_keystore
 
 
 @pytest.fixture

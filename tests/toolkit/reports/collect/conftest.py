@@ -20,10 +20,10 @@ import pytest
 pytest.importorskip("starlette", reason="the extra mdeploy[collect] is not installed")
 pytest.importorskip("uvicorn", reason="the extra mdeploy[collect] is not installed")
 
-from mdeploy.collect.app import CollectApp, Limits
-from mdeploy.collect.inbox import Inbox, Received
-from mdeploy.collect.server import CollectServer, open_socket
-from mdeploy.history.store import History
+from mdeploy.reports.collect.app import CollectApp, Limits
+from mdeploy.reports.collect.inbox import Inbox, Received
+from mdeploy.reports.collect.server import CollectServer, open_socket
+from mdeploy.reports.history import History
 
 
 @dataclass

@@ -14,10 +14,10 @@ from typing import Any
 
 import pytest
 
-from mdeploy.collect import inbox as inbox_module
-from mdeploy.collect import server as server_module
-from mdeploy.collect.app import Limits
 from mdeploy.errors import InputError
+from mdeploy.reports.collect import inbox as inbox_module
+from mdeploy.reports.collect import server as server_module
+from mdeploy.reports.collect.app import Limits
 
 Serve = Callable[..., Any]
 TOKEN = "a-token-of-the-test"

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from mdeploy.collect.limits import RateLimit
+from mdeploy.reports.collect.limits import RateLimit
 
 
 class Clock:

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from mdeploy.artifact import Artifact
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError
-from mdeploy.history.store import History
-from mdeploy.report.page import Document, gather, render_page
+from mdeploy.formats.artifact import Artifact
+from mdeploy.reports.history import History
+from mdeploy.reports.page import Document, gather, render_page
 
 pytest.importorskip("bokeh", reason="the extra mdeploy[report] is not installed")
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mdeploy.backends.base import Array, Availability, PrepareOptions
-from mdeploy.backends.real_caffe2 import Caffe2Process, find_python, why_missing
-from mdeploy.backends.real_caffe2.environment import INSTALL_COMMAND
+from mdeploy.backends.caffe2 import Caffe2Process, find_python, why_missing
+from mdeploy.backends.caffe2.environment import INSTALL_COMMAND
 
 if TYPE_CHECKING:
-    from mdeploy.artifact import Artifact
+    from mdeploy.formats.artifact import Artifact
 
 __all__ = ["BACKEND", "Caffe2Session"]
 

@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from mdeploy.backends.child_process.install import run_step
+from mdeploy.backends.child.install import run_step
 from mdeploy.errors import UnavailableError
 from mdeploy.files import cache_folder, replace_file
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.backends import child_process
+from mdeploy.backends import child as child_process
 from mdeploy.backends.base import Array
-from mdeploy.backends.child_process.process import REQUEST_TIMEOUT_S, ChildProcess, shorten
-from mdeploy.backends.real_caffe2.environment import INSTALL_COMMAND, find_python, why_missing
+from mdeploy.backends.caffe2.environment import INSTALL_COMMAND, find_python, why_missing
+from mdeploy.backends.child.process import REQUEST_TIMEOUT_S, ChildProcess, shorten
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UnsupportedError
 
 __all__ = ["Caffe2Process", "LoadedNet"]

@@ -18,7 +18,7 @@ from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
 from mdeploy.backends.base import Array
-from mdeploy.backends.child_process import wire
+from mdeploy.backends.child import wire
 from mdeploy.errors import InputError, MdeployError, UnavailableError
 
 __all__ = ["REQUEST_TIMEOUT_S", "START_TIMEOUT_S", "ChildProcess", "shorten"]

@@ -7,13 +7,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mdeploy.backends.base import Availability, PrepareOptions
-from mdeploy.backends.extras.engine import Engine
-from mdeploy.backends.extras.environment import find_home, how_to_install, why_missing
+from mdeploy.backends.optional.engine import Engine
+from mdeploy.backends.optional.environment import find_home, how_to_install, why_missing
 from mdeploy.errors import UnavailableError
 
 if TYPE_CHECKING:
-    from mdeploy.artifact import Artifact
-    from mdeploy.backends.extras.process import ExtraSession
+    from mdeploy.backends.optional.process import ExtraSession
+    from mdeploy.formats.artifact import Artifact
 
 __all__ = ["ExtraBackend"]
 
@@ -36,8 +36,8 @@ class ExtraBackend:
 
     def prepare(self, artifact: Artifact, options: PrepareOptions) -> ExtraSession:
         """Load the artifact's own file, or one made of its model.onnx."""
-        from mdeploy.backends.extras.files import find_files, net_spec
-        from mdeploy.backends.extras.process import ExtraSession
+        from mdeploy.backends.optional.files import find_files, net_spec
+        from mdeploy.backends.optional.process import ExtraSession
 
         home = find_home(self.engine, self.engine.run)
         if home is None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mdeploy.backends.extras.engine import Engine, NetSpec
+from mdeploy.backends.optional.engine import Engine, NetSpec
 
 __all__ = ["ENGINE", "make"]
 
@@ -19,7 +19,7 @@ def make(model: Path, folder: Path, spec: NetSpec) -> None:
     import numpy as np
     import torch
 
-    from mdeploy.backends.extras.torch_graph import load_graph
+    from mdeploy.backends.optional.torch_graph import load_graph
 
     examples = tuple(torch.zeros(info.shape, dtype=getattr(torch, info.dtype)) for info in spec.inputs)
     with torch.inference_mode():

@@ -84,7 +84,7 @@ class Engine:
 
 def engine_of(name: str) -> Engine:
     """The engine of an extra."""
-    engine = importlib.import_module(f"mdeploy.backends.{name}").ENGINE
+    engine = importlib.import_module(f"mdeploy.backends.optional.{name}").ENGINE
     assert isinstance(engine, Engine)
     return engine
 

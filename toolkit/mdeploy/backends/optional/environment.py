@@ -14,8 +14,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mdeploy.backends.child_process.install import run_step
-from mdeploy.backends.extras.engine import Engine
+from mdeploy.backends.child.install import run_step
+from mdeploy.backends.optional.engine import Engine
 from mdeploy.errors import UnavailableError
 from mdeploy.files import cache_folder
 

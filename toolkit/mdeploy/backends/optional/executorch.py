@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.extras.backend import ExtraBackend
-from mdeploy.backends.extras.engine import Engine, NetSpec, Run, shaped
+from mdeploy.backends.optional.backend import ExtraBackend
+from mdeploy.backends.optional.engine import Engine, NetSpec, Run, shaped
 
 __all__ = ["BACKEND", "ENGINE", "load", "make"]
 
@@ -22,7 +22,7 @@ def make(model: Path, folder: Path, spec: NetSpec) -> None:
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import to_edge_transform_and_lower
 
-    from mdeploy.backends.extras.torch_graph import load_graph
+    from mdeploy.backends.optional.torch_graph import load_graph
 
     examples = tuple(torch.zeros(info.shape, dtype=getattr(torch, info.dtype)) for info in spec.inputs)
     program = torch.export.export(load_graph(model), examples)

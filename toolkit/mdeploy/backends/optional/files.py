@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdeploy.backends.extras.engine import EXTRAS, Engine, NetSpec, TensorInfo, engine_of
-from mdeploy.backends.extras.environment import Home, find_home, how_to_install, why_missing
-from mdeploy.backends.extras.process import ExtraProcess
+from mdeploy.backends.optional.engine import EXTRAS, Engine, NetSpec, TensorInfo, engine_of
+from mdeploy.backends.optional.environment import Home, find_home, how_to_install, why_missing
+from mdeploy.backends.optional.process import ExtraProcess
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
 from mdeploy.files import cache_folder
 
 if TYPE_CHECKING:
-    from mdeploy.artifact import Artifact
-    from mdeploy.manifest import Manifest
+    from mdeploy.formats.artifact import Artifact
+    from mdeploy.formats.manifest import Manifest
 
 __all__ = ["artifact_files", "find_files", "make_contents", "make_files", "maker", "net_spec", "select_makers"]
 

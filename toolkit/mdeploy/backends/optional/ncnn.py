@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.extras.backend import ExtraBackend
-from mdeploy.backends.extras.engine import Engine, NetSpec, Run
+from mdeploy.backends.optional.backend import ExtraBackend
+from mdeploy.backends.optional.engine import Engine, NetSpec, Run
 from mdeploy.errors import InputError, UnsupportedError
 
 __all__ = ["BACKEND", "ENGINE", "load", "make"]
@@ -25,7 +25,7 @@ def make(model: Path, folder: Path, spec: NetSpec) -> None:
     """Write model.param and model.bin by pnnx, from TorchScript: of ONNX it reads fewer operators."""
     import torch
 
-    from mdeploy.backends.extras.torch_graph import load_graph
+    from mdeploy.backends.optional.torch_graph import load_graph
 
     found = importlib.util.find_spec("pnnx")
     assert found is not None and found.submodule_search_locations  # noqa: PT018

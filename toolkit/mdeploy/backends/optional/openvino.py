@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.extras.backend import ExtraBackend
-from mdeploy.backends.extras.engine import Engine, NetSpec, Run, shaped
+from mdeploy.backends.optional.backend import ExtraBackend
+from mdeploy.backends.optional.engine import Engine, NetSpec, Run, shaped
 
 __all__ = ["BACKEND", "ENGINE", "load", "make"]
 

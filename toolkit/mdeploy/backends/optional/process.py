@@ -9,9 +9,9 @@ from pathlib import Path
 
 import mdeploy
 from mdeploy.backends.base import Array
-from mdeploy.backends.child_process.process import ChildProcess, shorten
-from mdeploy.backends.extras.engine import Engine, NetSpec
-from mdeploy.backends.extras.environment import Home
+from mdeploy.backends.child.process import ChildProcess, shorten
+from mdeploy.backends.optional.engine import Engine, NetSpec
+from mdeploy.backends.optional.environment import Home
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UnsupportedError
 
 __all__ = ["ExtraProcess", "ExtraSession"]

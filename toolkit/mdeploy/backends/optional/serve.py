@@ -44,14 +44,14 @@ class Server:
 
     def make(self, header: Any, _arrays: Any) -> Any:
         """Write the runtime's files."""
-        from mdeploy.backends.extras.engine import NetSpec
+        from mdeploy.backends.optional.engine import NetSpec
 
         self.engine.maker(Path(header["model"]), Path(header["folder"]), NetSpec.from_json(header["spec"]))
         return {}, []
 
     def load(self, header: Any, _arrays: Any) -> Any:
         """Load the files."""
-        from mdeploy.backends.extras.engine import NetSpec
+        from mdeploy.backends.optional.engine import NetSpec
 
         spec = NetSpec.from_json(header["spec"])
         start = time.perf_counter()
@@ -71,9 +71,9 @@ def main() -> None:
     folder, name = sys.argv[1:]
     sys.path.pop(0)  # this file's folder
     _adopt(folder)
-    child = importlib.import_module("mdeploy.backends.child_process.serve")
+    child = importlib.import_module("mdeploy.backends.child.serve")
     requests, replies = child.claim_pipes()
-    engine = importlib.import_module("mdeploy.backends.extras.engine").engine_of(name)
+    engine = importlib.import_module("mdeploy.backends.optional.engine").engine_of(name)
     child.serve(Server(engine), requests, replies)
 
 

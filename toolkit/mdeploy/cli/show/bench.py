@@ -8,9 +8,9 @@ from collections.abc import Sequence
 
 import click
 
-from mdeploy.cli.output import print_json, stdout_console
-from mdeploy.devices.fleet import Outcome
-from mdeploy.report.table import print_comparison, print_report
+from mdeploy.cli.show.output import print_json, stdout_console
+from mdeploy.cli.show.report import print_comparison, print_report
+from mdeploy.deployment.devices.fleet import Outcome
 
 __all__ = ["print_outcomes"]
 

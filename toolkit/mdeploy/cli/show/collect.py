@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from mdeploy.collect.inbox import Received
-    from mdeploy.history.store import History
+    from mdeploy.reports.collect.inbox import Received
+    from mdeploy.reports.history import History
 
 __all__ = ["Announcer"]
 
@@ -32,7 +32,7 @@ class Announcer:
         self, host: str, port: int, token: str | None, loopback: bool, history: History | None, folder: Path | None
     ) -> None:
         """Say where the server listens and how to send to it."""
-        from mdeploy.collect.app import PATH
+        from mdeploy.reports.collect.app import PATH
 
         address = f"[{host}]" if ":" in host else host
         everywhere = host in ("0.0.0.0", "::")
@@ -90,7 +90,7 @@ class Announcer:
         if self._as_json:
             self._line("refused", {"status": status or None, "reason": reason, "client": client})
             return
-        from mdeploy.collect.inbox import harmless
+        from mdeploy.reports.collect.inbox import harmless
 
         click.echo(f"{_now()}  refused{f' ({status})' if status else ''}: {harmless(reason)}, from {client}", err=True)
 

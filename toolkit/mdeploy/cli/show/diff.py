@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mdeploy.cli.output import print_json
+from mdeploy.cli.show.output import print_json
 from mdeploy.errors import CheckFailed
-from mdeploy.history.diff import compare_runs
+from mdeploy.reports.diff import compare_runs
 
 if TYPE_CHECKING:
-    from mdeploy.report.model import Report
+    from mdeploy.formats.report import Report
 
 __all__ = ["print_difference"]
 

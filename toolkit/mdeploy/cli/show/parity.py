@@ -8,9 +8,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mdeploy.parity.inspection import Inspection
-from mdeploy.parity.layers import LayersReport
-from mdeploy.parity.run import BackendResult, OutputResult, ParityReport
+from mdeploy.comparison.inspection import Inspection
+from mdeploy.comparison.layers import LayersReport
+from mdeploy.comparison.run import BackendResult, OutputResult, ParityReport
 
 __all__ = ["print_inspection", "print_report"]
 

@@ -8,8 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mdeploy.evaluation.tables import markdown_table
-from mdeploy.prediction import PicturePrediction, PredictionReport
+from mdeploy.cli.show.evaluation import markdown_table
+from mdeploy.evaluation.prediction import PicturePrediction, PredictionReport
 
 __all__ = ["print_predictions", "to_markdown"]
 

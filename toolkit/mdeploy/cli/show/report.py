@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mdeploy.report.model import Op, Report
+from mdeploy.formats.report import Op, Report
 
 __all__ = ["print_comparison", "print_report"]
 

@@ -12,7 +12,7 @@ from typing import Any
 import onnx_ir as ir
 import torch
 
-from mdeploy.manifest import InputSpec, Source
+from mdeploy.formats.manifest import InputSpec, Source
 
 __all__ = ["LoadedSource", "SourceOptions", "picture_spec"]
 

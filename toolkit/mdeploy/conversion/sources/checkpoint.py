@@ -7,10 +7,10 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from mdeploy import checkpoint
-from mdeploy.artifact import Source, file_sha256
+from mdeploy.conversion.sources.base import LoadedSource, SourceOptions
 from mdeploy.errors import InputError, UsageError
-from mdeploy.sources.base import LoadedSource, SourceOptions
+from mdeploy.formats import checkpoint
+from mdeploy.formats.artifact import Source, file_sha256
 
 __all__ = ["load_checkpoint"]
 

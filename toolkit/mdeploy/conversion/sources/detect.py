@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from mdeploy.checkpoint import FORMAT
+from mdeploy.conversion.sources.base import LoadedSource, SourceOptions
+from mdeploy.conversion.sources.checkpoint import load_checkpoint
+from mdeploy.conversion.sources.onnx_file import load_onnx
+from mdeploy.conversion.sources.torch_files import load_exported_program, load_state_dict, load_torchscript
 from mdeploy.errors import InputError
-from mdeploy.sources.base import LoadedSource, SourceOptions
-from mdeploy.sources.checkpoint import load_checkpoint
-from mdeploy.sources.onnx_file import load_onnx
-from mdeploy.sources.torch_files import load_exported_program, load_state_dict, load_torchscript
+from mdeploy.formats.checkpoint import FORMAT
 
 __all__ = ["open_source"]
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
-from mdeploy.artifact import file_sha256
+from mdeploy.conversion.sources.base import LoadedSource, SourceOptions
 from mdeploy.errors import InputError, UsageError
-from mdeploy.manifest import Source
+from mdeploy.formats.artifact import file_sha256
+from mdeploy.formats.manifest import Source
 from mdeploy.onnx.prepare import cast_to_float32
-from mdeploy.sources.base import LoadedSource, SourceOptions
 
 __all__ = ["load_onnx"]
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import torch
 
-from mdeploy.artifact import file_sha256
+from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, picture_spec
+from mdeploy.conversion.sources.factory import build_module
 from mdeploy.errors import InputError, UsageError
-from mdeploy.manifest import InputSpec, Source
+from mdeploy.formats.artifact import file_sha256
+from mdeploy.formats.manifest import InputSpec, Source
 from mdeploy.onnx.export import quiet_torch
-from mdeploy.sources.base import LoadedSource, SourceOptions, picture_spec
-from mdeploy.sources.factory import build_module
 
 __all__ = ["load_exported_program", "load_state_dict", "load_torchscript"]
 

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mdeploy.devices.base import Device, DeviceInfo
-from mdeploy.devices.local import LocalDevice, local_info
-from mdeploy.devices.qemu import QemuDevice, qemu_infos
+from mdeploy.deployment.devices.base import Device, DeviceInfo
+from mdeploy.deployment.devices.local import LocalDevice, local_info
+from mdeploy.deployment.devices.qemu import QemuDevice, qemu_infos
 from mdeploy.errors import UsageError
 
 __all__ = ["list_devices", "openers"]
@@ -18,7 +18,7 @@ Opener = Callable[[], Device]
 
 def list_devices() -> list[DeviceInfo]:
     """Every device that can be named, usable or not."""
-    from mdeploy.devices.adb import adb_devices
+    from mdeploy.deployment.devices.adb import adb_devices
 
     return [local_info(), *qemu_infos(), *adb_devices()]
 
@@ -40,7 +40,7 @@ def openers(selector: str) -> list[tuple[str, Opener]]:
     if kind == "qemu":
         return [(selector, lambda: QemuDevice(detail or "arm64-v8a"))]
     if kind == "adb":
-        from mdeploy.devices.adb import AdbDevice, select_serials
+        from mdeploy.deployment.devices.adb import AdbDevice, select_serials
 
         return [(f"adb:{serial}", _opener(AdbDevice, serial)) for serial in select_serials(detail or None)]
     raise UsageError(f"--device {selector}: must be local, qemu[:ABI] or adb[:SERIAL|:all]")

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from mdeploy.devices.adb_client import Adb, Attached, Timeouts, state_note
-from mdeploy.devices.base import Completed, DeviceInfo, relative_path
+from mdeploy.deployment.devices.adb_client import Adb, Attached, Timeouts, state_note
+from mdeploy.deployment.devices.base import Completed, DeviceInfo, relative_path
 from mdeploy.errors import UnavailableError, UsageError
 
 __all__ = ["ABIS", "AdbDevice", "adb_devices", "check_heat", "select_serials"]
@@ -102,7 +102,7 @@ def select_serials(selector: str | None) -> list[str]:
 
 
 class AdbDevice:
-    """One Android device; a :class:`mdeploy.devices.base.Device`.
+    """One Android device; a :class:`mdeploy.deployment.devices.base.Device`.
 
     Raises ``UnavailableError`` when it cannot be used, or runs none of our ABIs.
     """

@@ -24,11 +24,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from mdeploy.devices.adb import check_heat
-from mdeploy.devices.adb_client import Adb, Timeouts
-from mdeploy.devices.base import BenchOptions
+from mdeploy.deployment.devices.adb import check_heat
+from mdeploy.deployment.devices.adb_client import Adb, Timeouts
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.package.apk import PACKAGE_ID
 from mdeploy.errors import InputError, UnavailableError, error_for_status
-from mdeploy.package.apk import PACKAGE_ID
 
 __all__ = ["AppResult", "EndMarker", "bench_app", "parse_end_marker"]
 

@@ -8,12 +8,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mdeploy.artifact import Artifact
-from mdeploy.devices.base import BenchOptions, Completed, Device
+from mdeploy.deployment.devices.base import BenchOptions, Completed, Device
+from mdeploy.deployment.package.cross import HARNESS, harness
+from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS, payload
 from mdeploy.errors import InputError, MdeployError, UnavailableError, error_for_status
-from mdeploy.package.cross import HARNESS, harness
-from mdeploy.package.layout import HARNESS_ARGUMENTS, payload
-from mdeploy.report.model import Report, find_report_line
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report, find_report_line
 
 __all__ = ["check_result", "run_bench"]
 

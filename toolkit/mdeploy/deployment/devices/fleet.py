@@ -14,14 +14,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mdeploy.artifact import Artifact
-from mdeploy.devices import Opener, openers
-from mdeploy.devices.base import BenchOptions
-from mdeploy.devices.bench import check_result, run_bench
+from mdeploy.deployment.devices import Opener, openers
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.devices.bench import check_result, run_bench
+from mdeploy.deployment.package.cross import ANDROID_ABIS, harness
 from mdeploy.errors import MdeployError, UsageError
 from mdeploy.files import check_writable, replace_file
-from mdeploy.package.cross import ANDROID_ABIS, harness
-from mdeploy.report.model import Report
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report
 
 __all__ = ["Outcome", "bench_all"]
 
@@ -93,8 +93,8 @@ def _bench(artifact: Artifact, opener: Opener, options: BenchOptions, tell: Tell
 def _bench_apps(
     artifact: Artifact, names: Sequence[str], options: BenchOptions, folder: Path, keystore: Path | None, tell: Tell
 ) -> list[Outcome]:
-    from mdeploy.devices.adb_app import bench_app
-    from mdeploy.package.apk import build_apk
+    from mdeploy.deployment.devices.adb_app import bench_app
+    from mdeploy.deployment.package.apk import build_apk
 
     with tempfile.TemporaryDirectory(prefix="mdeploy-app-") as place:
         tell("making the app")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
-from mdeploy.devices.base import Completed, Device, DeviceInfo, relative_path
+from mdeploy.deployment.devices.base import Completed, Device, DeviceInfo, relative_path
 from mdeploy.errors import UnavailableError
 
 __all__ = ["LocalDevice", "local_info"]
@@ -29,7 +29,7 @@ def local_info() -> DeviceInfo:
 
 
 class LocalDevice:
-    """Runs the host harness in a temporary directory; a :class:`mdeploy.devices.base.Device`."""
+    """Runs the host harness in a temporary directory; a :class:`mdeploy.deployment.devices.base.Device`."""
 
     name = "local"
     abi = "host"

@@ -6,12 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from mdeploy.artifact import Artifact
-from mdeploy.devices import openers
-from mdeploy.devices.base import BenchOptions
-from mdeploy.devices.bench import check_result, run_bench
+from mdeploy.deployment.devices import openers
+from mdeploy.deployment.devices.base import BenchOptions
+from mdeploy.deployment.devices.bench import check_result, run_bench
 from mdeploy.errors import UsageError
-from mdeploy.report.model import Report
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report
 
 __all__ = ["bench_pairs"]
 

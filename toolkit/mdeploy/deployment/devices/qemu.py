@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import shutil
 
-from mdeploy.devices.base import DeviceInfo
-from mdeploy.devices.local import LocalDevice
+from mdeploy.deployment.devices.base import DeviceInfo
+from mdeploy.deployment.devices.local import LocalDevice
 from mdeploy.errors import UnavailableError, UsageError
 
 __all__ = ["EMULATORS", "QemuDevice", "qemu_infos"]
@@ -33,7 +33,7 @@ def qemu_infos() -> list[DeviceInfo]:
 
 
 class QemuDevice(LocalDevice):
-    """Runs the harness of another ABI under qemu; a :class:`mdeploy.devices.base.Device`.
+    """Runs the harness of another ABI under qemu; a :class:`mdeploy.deployment.devices.base.Device`.
 
     Raises ``UsageError`` for an ABI that there is no harness for, ``UnavailableError`` when qemu is not installed.
     """

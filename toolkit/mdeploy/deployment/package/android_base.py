@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Builds the app's compiled base: ``python -m mdeploy.package.android_base``, which ``make android-base`` runs.
+"""Builds the app's compiled base: ``python -m mdeploy.deployment.package.android_base``, or ``make android-base``.
 
 Out of ``android_harness/`` come classes and resources, by Maven, aapt2 and dx, without an Android SDK; the
 cross-compiler gives the harness for each ABI. The base is an unsigned APK without a model: ``build_apk`` adds one and
@@ -18,18 +18,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from mdeploy.deployment.package.apk import BASE_PATH
+from mdeploy.deployment.package.apk_zip import ApkWriter, raw_entries
+from mdeploy.deployment.package.cross import ANDROID_ABIS, harness
 from mdeploy.errors import MdeployError, UnavailableError
 from mdeploy.files import whole_file
-from mdeploy.package.apk import BASE_PATH
-from mdeploy.package.apk_zip import ApkWriter, raw_entries
-from mdeploy.package.cross import ANDROID_ABIS, harness
 
 __all__ = ["HARNESS_LIBRARY", "build_base", "maven_lock"]
 
 HARNESS_LIBRARY = "libmdeploy_harness.so"
 """The harness among the app's native libraries: Android unpacks, and lets an app start, only what is named so."""
 
-_PROJECT = Path(__file__).resolve().parents[3] / "android_harness"
+_PROJECT = Path(__file__).resolve().parents[4] / "android_harness"
 _FRAMEWORK = Path("/usr/share/android-framework-res/framework-res.apk")
 _TOOLS = {"mvn": "maven", "javac": "openjdk-17-jdk-headless", "aapt2": "aapt"}
 _FRAMEWORK_PACKAGE = "android-framework-res"

@@ -11,12 +11,12 @@ from __future__ import annotations
 import zipfile
 from pathlib import Path
 
-from mdeploy.artifact import Artifact
+from mdeploy.deployment.package.apk_zip import ApkWriter, raw_entries
+from mdeploy.deployment.package.layout import payload
+from mdeploy.deployment.package.signing import write_signed_apk
+from mdeploy.deployment.package.signing_keys import debug_key, load_keystore
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.package.apk_zip import ApkWriter, raw_entries
-from mdeploy.package.layout import payload
-from mdeploy.package.signing import write_signed_apk
-from mdeploy.package.signing_keys import debug_key, load_keystore
+from mdeploy.formats.artifact import Artifact
 
 __all__ = ["ASSET_DIRECTORY", "BASE_PATH", "PACKAGE_ID", "android_base", "build_apk"]
 
@@ -26,7 +26,7 @@ PACKAGE_ID = "org.mdeploy.harness"
 ASSET_DIRECTORY = "assets/model"
 """Where the artifact lies inside the APK; the app opens it as ``model/`` of its assets."""
 
-BASE_PATH = Path(__file__).resolve().parent.parent / "_native" / "android-base.zip"
+BASE_PATH = Path(__file__).resolve().parents[2] / "_native" / "android-base.zip"
 """Where the base is built, and where wheels carry it."""
 
 _REQUIRED_ENTRIES = ("AndroidManifest.xml", "classes.dex", "resources.arsc")

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
-from mdeploy.artifact import Artifact
+from mdeploy.deployment.package.archive import Entry, write_zip
+from mdeploy.deployment.package.cross import ANDROID_ABIS, HARNESS, harness, host_abi
+from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS, payload
 from mdeploy.errors import UnavailableError, UsageError
-from mdeploy.package.archive import Entry, write_zip
-from mdeploy.package.cross import ANDROID_ABIS, HARNESS, harness, host_abi
-from mdeploy.package.layout import HARNESS_ARGUMENTS, payload
+from mdeploy.formats.artifact import Artifact
 
 __all__ = ["TARGETS", "build_zip"]
 
@@ -76,7 +76,7 @@ def _host(tell: Callable[[str], None]) -> dict[str, Path]:
 
 
 def _script(target: str, abi: str) -> str:
-    text = (resources.files("mdeploy") / "package" / f"run_{target}.sh").read_text(encoding="utf-8")
+    text = (resources.files(__package__) / f"run_{target}.sh").read_text(encoding="utf-8")
     return text.replace("@ARGUMENTS@", " ".join(HARNESS_ARGUMENTS)).replace("@ABI@", abi)
 
 

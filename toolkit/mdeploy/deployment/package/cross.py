@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The harness for every ABI: found where a wheel carries it, else built once by the zig cross-compiler and cached.
 
-``python -m mdeploy.package.cross`` builds all of them.
+``python -m mdeploy.deployment.package.cross`` builds all of them.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from mdeploy.deployment.package.elf import PAGE_BYTES, read_elf
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.files import cache_folder
 from mdeploy.native.sources import digest, source_files
-from mdeploy.package.elf import PAGE_BYTES, read_elf
 
 __all__ = ["ANDROID_ABIS", "HARNESS", "Target", "harness", "host_abi", "runtime_sources"]
 
@@ -34,7 +34,7 @@ ANDROID_ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 
 Report = Callable[[str], None]
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+_PACKAGE = Path(__file__).resolve().parents[2]
 _BUILD_SECONDS = 1800.0
 _RECIPE = "objects, then linked by name"  # a new recipe may give other bytes for the same sources
 _STEPS = 10  # of a build, as its progress is told

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mdeploy.artifact import INIT_NET, MANIFEST_FILE, PREDICT_NET, Artifact, golden_path
+from mdeploy.formats.artifact import INIT_NET, MANIFEST_FILE, PREDICT_NET, Artifact, golden_path
 
 __all__ = ["HARNESS_ARGUMENTS", "payload"]
 

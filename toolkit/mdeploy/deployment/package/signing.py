@@ -19,10 +19,10 @@ from pathlib import Path
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
+from mdeploy.deployment.package.apk_zip import ApkWriter
+from mdeploy.deployment.package.signing_keys import SigningKey
 from mdeploy.errors import InputError
 from mdeploy.files import whole_file
-from mdeploy.package.apk_zip import ApkWriter
-from mdeploy.package.signing_keys import SigningKey
 
 __all__ = ["signing_block", "write_signed_apk"]
 

@@ -30,9 +30,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
-from mdeploy.collect.inbox import Inbox, Received, StorageError
-from mdeploy.collect.limits import RateLimit
 from mdeploy.errors import InputError
+from mdeploy.reports.collect.inbox import Inbox, Received, StorageError
+from mdeploy.reports.collect.limits import RateLimit
 
 __all__ = ["PATH", "CollectApp", "Limits", "is_loopback"]
 

@@ -18,8 +18,8 @@ from typing import Any
 
 from mdeploy.errors import InputError
 from mdeploy.files import check_writable, whole_file
-from mdeploy.history.store import History
-from mdeploy.report.model import Report
+from mdeploy.formats.report import Report
+from mdeploy.reports.history import History
 
 __all__ = ["Inbox", "Received", "StorageError", "harmless"]
 

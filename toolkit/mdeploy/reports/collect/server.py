@@ -13,8 +13,8 @@ from typing import cast
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mdeploy.collect.app import CollectApp
 from mdeploy.errors import InputError
+from mdeploy.reports.collect.app import CollectApp
 
 __all__ = ["CollectServer", "open_socket"]
 

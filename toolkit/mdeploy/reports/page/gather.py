@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy.errors import InputError
-from mdeploy.history.store import History
-from mdeploy.report.model import REPORT_SCHEMA, Report
+from mdeploy.formats.report import REPORT_SCHEMA, Report
+from mdeploy.reports.history import History
 
 __all__ = ["Document", "gather"]
 

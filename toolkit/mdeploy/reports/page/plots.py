@@ -12,7 +12,7 @@ import numpy as np
 from bokeh.models import ColumnDataSource, HoverTool
 from bokeh.plotting import figure
 
-from mdeploy.report.page.gather import Document
+from mdeploy.reports.page.gather import Document
 
 __all__ = [
     "accuracy_plot",

@@ -11,7 +11,7 @@ from typing import Any
 
 from mdeploy import __version__
 from mdeploy.errors import UnavailableError
-from mdeploy.report.page.gather import Document
+from mdeploy.reports.page.gather import Document
 
 __all__ = ["render_page"]
 
@@ -103,7 +103,7 @@ def _sections(documents: Sequence[Document]) -> list[Section]:
 
 
 def _bench_section(benches: list[Document]) -> Section:
-    from mdeploy.report.page import plots
+    from mdeploy.reports.page import plots
 
     section = Section("Latency")
     if not benches:
@@ -138,7 +138,7 @@ def _bench_section(benches: list[Document]) -> Section:
 
 
 def _evaluation_section(evaluations: list[Document]) -> Section:
-    from mdeploy.report.page import plots
+    from mdeploy.reports.page import plots
 
     section = Section("Accuracy")
     for evaluation in evaluations:
@@ -176,7 +176,7 @@ def _evaluation_section(evaluations: list[Document]) -> Section:
 
 
 def _parity_section(parities: list[Document], layers: list[Document]) -> Section:
-    from mdeploy.report.page import plots
+    from mdeploy.reports.page import plots
 
     section = Section("Parity")
     wanted = [plots.parity_plot(parity) for parity in parities] + [plots.layers_plot(layer) for layer in layers]
@@ -220,7 +220,7 @@ def _worst_layers(layers: Document) -> list[Table]:
 
 
 def _training_section(logs: list[Document]) -> Section:
-    from mdeploy.report.page import plots
+    from mdeploy.reports.page import plots
 
     section = Section("Training")
     plot = plots.training_plot(logs) if logs else None

@@ -6,6 +6,6 @@ So every runtime gets the same graph, whatever the artifact was made from. Only 
 plus LogSoftmax; the operators' rules are those of the ONNX operator specification.
 """
 
-from mdeploy.backends.extras.torch_graph.module import GraphModule, load_graph
+from mdeploy.backends.optional.torch_graph.module import GraphModule, load_graph
 
 __all__ = ["GraphModule", "load_graph"]

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from mdeploy.backends.extras.torch_graph import elementwise, linear, reduction, shape, window
-from mdeploy.backends.extras.torch_graph.registry import OPERATORS, Node
+from mdeploy.backends.optional.torch_graph import elementwise, linear, reduction, shape, window
+from mdeploy.backends.optional.torch_graph.registry import OPERATORS, Node
 from mdeploy.errors import InputError, UnsupportedError
 
 __all__ = ["GraphModule", "load_graph"]

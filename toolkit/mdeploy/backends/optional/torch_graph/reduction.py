@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
-from mdeploy.backends.extras.torch_graph.registry import OPERATORS, Node, operator
+from mdeploy.backends.optional.torch_graph.registry import OPERATORS, Node, operator
 
 Tensor = torch.Tensor
 

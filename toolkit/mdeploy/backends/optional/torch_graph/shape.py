@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from mdeploy.backends.extras.torch_graph.registry import Node, operator
+from mdeploy.backends.optional.torch_graph.registry import Node, operator
 
 Tensor = torch.Tensor
 

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch.nn import functional as F
 
-from mdeploy.backends.extras.torch_graph.registry import Node, operator
+from mdeploy.backends.optional.torch_graph.registry import Node, operator
 
 Tensor = torch.Tensor
 

@@ -23,15 +23,15 @@ import click
 
 ROOT = Path(__file__).resolve().parent.parent
 CHECKPOINT = ROOT / "examples" / "resnest_small_cifar10.pt"
-PICTURE = ROOT / "examples" / "demo_picture.png"
+IMAGE = ROOT / "examples" / "demo_picture.png"
 
 PAGE = """\
 <!-- Written by `python benchmarks/results.py`; do not edit. -->
 # Results
 
 The paper's Tables 4 and 5 for the bundled model, `examples/resnest_small_cifar10.pt`. Every runtime computes in float32
-on one thread, in a process of its own, and they take turns of 32 pictures; a picture's time is that of the runtime
-alone. The paper's small set was 50 pictures from outside CIFAR; here it is a subset of the large one, spread evenly
+on one thread, in a process of its own, and they take turns of 32 images; an image's time is that of the runtime
+alone. The paper's small set was 50 images from outside CIFAR; here it is a subset of the large one, spread evenly
 over its classes. The interval is Wilson's, at 95 %. Loading is the runtime, the model and the first run. Peak memory is
 the process's, Python included, and all of torch where the runtime comes with it.
 
@@ -41,7 +41,7 @@ Measured on {machine}.
 {commands}
 ```
 
-## Table 4: scores on one picture
+## Table 4: scores on one image
 
 {table4}
 ## Table 5: test sets
@@ -54,7 +54,7 @@ Measured on {machine}.
 @click.argument("data", type=click.Path(path_type=Path, exists=True))
 @click.option("-o", "output", type=click.Path(path_type=Path), default=ROOT / "docs" / "results.md")
 @click.option("--backends", help="Default: every installed one.")
-@click.option("--limit", type=int, help="Fewer pictures of the large set, for trying this out.")
+@click.option("--limit", type=int, help="Fewer images of the large set, for trying this out.")
 @click.option("--work", type=click.Path(path_type=Path, file_okay=False), help="Default: a folder that is removed.")
 def main(data: Path, output: Path, backends: str | None, limit: int | None, work: Path | None) -> None:
     """Run the commands in an empty folder and write the page."""
@@ -63,13 +63,13 @@ def main(data: Path, output: Path, backends: str | None, limit: int | None, work
     evaluate = ["evaluate", "--data", "cifar10/test", "--small-data", "cifar10/test", "--small-limit", "50"]
     steps = {  # by what they write
         "mdeploy-out": ["convert", CHECKPOINT.name],
-        "table4.md": ["predict", PICTURE.name, "--threads", "1", *chosen, "--markdown", "table4.md"],
+        "table4.md": ["predict", IMAGE.name, "--threads", "1", *chosen, "--markdown", "table4.md"],
         "table5.md": [*evaluate, *fewer, *chosen, "--markdown", "table5.md"],
     }
     with tempfile.TemporaryDirectory() as place:
         folder = work or Path(place)
         (folder / "cifar10").mkdir(parents=True, exist_ok=True)
-        for path in (CHECKPOINT, PICTURE):
+        for path in (CHECKPOINT, IMAGE):
             shutil.copy(path, folder)
         if not (folder / "cifar10" / "test").is_symlink():
             (folder / "cifar10" / "test").symlink_to(data.resolve())

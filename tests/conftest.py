@@ -52,10 +52,10 @@ def repository() -> Path:
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
-    """The folder with real pictures: ``../shared/data``, or what MDEPLOY_SHARED_DATA names."""
+    """The folder with real images: ``../shared/data``, or what MDEPLOY_SHARED_DATA names."""
     folder = Path(os.environ.get("MDEPLOY_SHARED_DATA", ROOT.parent / "shared" / "data"))
     if not (folder / "cifar10").is_dir():
-        pytest.skip(f"no pictures at {folder}")
+        pytest.skip(f"no images at {folder}")
     return folder
 
 

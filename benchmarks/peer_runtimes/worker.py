@@ -24,7 +24,7 @@ Run = Callable[[], Any]
 
 @dataclass(frozen=True)
 class Job:
-    """What a runtime is to load, and the picture to run it on."""
+    """What a runtime is to load, and the image to run it on."""
 
     net: str
     directory: Path
@@ -97,11 +97,11 @@ def _ncnn(job: Job) -> Run:
             setattr(loaded.opt, name, False)
     loaded.load_param(str(job.directory / "sliced.ncnn.param"))
     loaded.load_model(str(job.directory / "sliced.ncnn.bin"))
-    picture = ncnn.Mat(np.ascontiguousarray(job.x[0])).clone()
+    image = ncnn.Mat(np.ascontiguousarray(job.x[0])).clone()
 
     def run() -> Any:
         with loaded.create_extractor() as extractor:
-            extractor.input("in0", picture)
+            extractor.input("in0", image)
             return np.array(extractor.extract("out0")[1]).reshape(1, -1)
 
     return run

@@ -28,17 +28,17 @@ from mdeploy.formats.artifact import Artifact
 
 
 @pytest.fixture(scope="session")
-def picture(repository: Path) -> Path:
-    """A picture that is larger than the model's input."""
+def image(repository: Path) -> Path:
+    """An image that is larger than the model's input."""
     return repository / "examples" / "demo_picture.png"
 
 
 @pytest.fixture(scope="session")
-def artifact(bundled_checkpoint: Path, picture: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
-    """The bundled model, converted, with a golden case made from the picture."""
+def artifact(bundled_checkpoint: Path, image: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+    """The bundled model, converted, with a golden case made from the image."""
     folder = tmp_path_factory.mktemp("android-artifact")
     (folder / "pictures").mkdir()
-    shutil.copy(picture, folder / "pictures")
+    shutil.copy(image, folder / "pictures")
     options = ConvertOptions(output=folder / "artifact", golden_images=folder / "pictures")
     convert(bundled_checkpoint, options)
     return Artifact.open(folder / "artifact")

@@ -26,7 +26,7 @@ TESTS_AT_LEAST = 60  # on two versions of Android
 
 
 def test_the_app_on_the_oldest_and_the_newest_android(
-    artifact: Artifact, picture: Path, repository: Path, tmp_path: Path
+    artifact: Artifact, image: Path, repository: Path, tmp_path: Path
 ) -> None:
     for tool in ("mvn", "javac", "aapt2", "cmake"):
         if shutil.which(tool) is None:
@@ -34,7 +34,7 @@ def test_the_app_on_the_oldest_and_the_newest_android(
     project = repository / "android_harness"
     native = build_native(project, repository / "build" / "android-jni")
     with maven_lock(), collecting(tmp_path / "history.db") as (url, token):
-        run_jvm_tests(project, native, artifact, picture, url, token)
+        run_jvm_tests(project, native, artifact, image, url, token)
     history = History(tmp_path / "history.db")
     received = [history.document(run.id) for run in history.runs()]
     assert len(received) == 4, "from a host's run and from the user, on two Androids"
@@ -56,11 +56,11 @@ def collecting(database: Path) -> Iterator[tuple[str, str]]:
             server.terminate()
 
 
-def run_jvm_tests(project: Path, native: Path, artifact: Artifact, picture: Path, url: str, token: str) -> None:
+def run_jvm_tests(project: Path, native: Path, artifact: Artifact, image: Path, url: str, token: str) -> None:
     for report in (project / "target" / "surefire-reports").glob("*.xml"):
         report.unlink()
     command = ["mvn", "--batch-mode", "test", f"-Dmdeploy.native.dir={native}"]
-    command += [f"-Dmdeploy.artifact={artifact.path}", f"-Dmdeploy.picture={picture}"]
+    command += [f"-Dmdeploy.artifact={artifact.path}", f"-Dmdeploy.picture={image}"]
     command += [f"-Dmdeploy.collect.url={url}", f"-Dmdeploy.collect.token={token}"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-6000:]

@@ -35,7 +35,7 @@ from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.conversion.sources import SourceOptions
 from mdeploy.conversion.sources.factory import build_module
 from mdeploy.errors import MdeployError
-from mdeploy_training.models.calibration import smooth_pictures
+from mdeploy_training.models.calibration import smooth_images
 
 TOLERANCE = Tolerance(1e-5)
 LEAST_SPREAD = 0.02
@@ -50,14 +50,14 @@ _TIMM = (
     *("resnest14d", "resnest26d", "resnest50d", "resnest50d_1s4x24d", "resnest101e"),
     *("seresnet50", "skresnet34", "skresnet50"),
 )
-# Alexnet and VGG pool adaptively to sizes that divide only this one; Inception cuts its pictures down quickly.
+# Alexnet and VGG pool adaptively to sizes that divide only this one; Inception cuts its images down quickly.
 _SIZES = {"alexnet": 224, "vgg11_bn": 224, "inception_v3": 139}
 _ARGUMENTS = {name: {"aux_logits": False, "init_weights": False} for name in ("googlenet", "inception_v3")}
 
 
 @dataclass(frozen=True)
 class Model:
-    """A published model: how to make it, and the size of picture it is tried at."""
+    """A published model: how to make it, and the size of image it is tried at."""
 
     name: str
     factory: str
@@ -106,9 +106,7 @@ def judge(model: Model, exporter: str, backends: Sequence[str]) -> Row:
         cases = artifact.golden_cases()
         meanings = [spec.meaning for spec in artifact.manifest.outputs]
         if (spread := _spread([case.outputs for case in cases])) < LEAST_SPREAD:
-            return Row(
-                model.name, exporter, required, False, f"no witness: pictures change the outputs by {spread:.1e}"
-            )
+            return Row(model.name, exporter, required, False, f"no witness: images change the outputs by {spread:.1e}")
         exact = [_in_double(module, case.inputs) for case in cases]
         required["float32"] = _required([case.outputs for case in cases], exact, meanings)
         for name in backends:
@@ -126,8 +124,8 @@ def judge(model: Model, exporter: str, backends: Sequence[str]) -> Row:
 def witness(module: torch.nn.Module, shape: tuple[int, ...]) -> torch.nn.Module:
     """Give an untrained model batch-norm statistics with which outputs depend on the input and are well conditioned.
 
-    Each norm takes its statistics from what reaches it when pictures go through. Untrained layers are chaotic: every
-    norm blows up rounding with the differences between pictures, 2e-7 to 1e-4 in PyTorch itself over the 94 layers of
+    Each norm takes its statistics from what reaches it when images go through. Untrained layers are chaotic: every
+    norm blows up rounding with the differences between images, 2e-7 to 1e-4 in PyTorch itself over the 94 layers of
     inception_v3. So a variance is at least its layer's mean and half of the channel's power, shifts are towards where
     a ReLU passes on, and residual branches of bottlenecks are small, as in training that starts them at zero.
     """
@@ -140,7 +138,7 @@ def witness(module: torch.nn.Module, shape: tuple[int, ...]) -> torch.nn.Module:
             norm.bias.normal_(0.3, 0.1, generator=generator)
         hooks.append(norm.register_forward_pre_hook(_settle))
     with torch.no_grad():
-        module.eval()(smooth_pictures(16 if shape[-1] <= 64 else 8, shape, generator))
+        module.eval()(smooth_images(16 if shape[-1] <= 64 else 8, shape, generator))
     for hook in hooks:
         hook.remove()
     return module

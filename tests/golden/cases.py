@@ -318,7 +318,7 @@ net(
     weights={"w0": np.array([3, 0]), "w1": floats(2, 3)},
 )
 
-# ---- pictures
+# ---- images
 case("resize_nearest", "ResizeNearest", [floats(1, 2, 3, 4)], {"width_scale": 2.0, "height_scale": 2.0})
 case("resize_nearest_odd", "ResizeNearest", [floats(1, 2, 5, 7)], {"width_scale": 1.7, "height_scale": 0.6})
 case("resize_nearest_scales", "ResizeNearest", [floats(1, 2, 3, 4)], weights=[np.array([3.0, 2.0], np.float32)])

@@ -13,8 +13,8 @@ from PIL import Image
 CLASSES = ("blue", "green", "red")
 
 
-def write_pictures(folder: Path, per_class: int, seed: int, size: tuple[int, int] = (16, 16)) -> None:
-    """Noise pictures in which one channel is brighter: the class."""
+def write_images(folder: Path, per_class: int, seed: int, size: tuple[int, int] = (16, 16)) -> None:
+    """Noise images in which one channel is brighter: the class."""
     chooser = np.random.default_rng(seed)
     for label, name in enumerate(CLASSES):
         (folder / name).mkdir(parents=True)
@@ -27,6 +27,6 @@ def write_pictures(folder: Path, per_class: int, seed: int, size: tuple[int, int
 @pytest.fixture
 def colour_folder(tmp_path: Path) -> Path:
     root = tmp_path / "colours"
-    write_pictures(root / "train", 40, seed=0)
-    write_pictures(root / "test", 10, seed=1)
+    write_images(root / "train", 40, seed=0)
+    write_images(root / "test", 10, seed=1)
     return root

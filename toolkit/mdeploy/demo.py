@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The main job, step by step, on the checkpoint and the picture that come with the project."""
+"""The main job, step by step, on the checkpoint and the image that come with the project."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from mdeploy.errors import UnavailableError
 from mdeploy.evaluation.prediction import PredictionReport, predict
 from mdeploy.formats.artifact import Artifact
 
-__all__ = ["CHECKPOINT", "DEFAULT_FOLDER", "PICTURE", "Demo", "bundled"]
+__all__ = ["CHECKPOINT", "DEFAULT_FOLDER", "IMAGE", "Demo", "bundled"]
 
 CHECKPOINT = "resnest_small_cifar10.pt"
-PICTURE = "demo_picture.png"
+IMAGE = "demo_picture.png"
 DEFAULT_FOLDER = Path("demo-out")
 
 Tell = Callable[[str], None]
@@ -57,13 +57,13 @@ class Demo:
         return self.folder / Path(CHECKPOINT).stem
 
     def convert(self) -> Conversion:
-        """The checkpoint to ONNX and a Caffe2 net pair, the demo's picture among the golden cases."""
-        options = ConvertOptions(output=self.artifact_path, golden_images=bundled(PICTURE).parent)
+        """The checkpoint to ONNX and a Caffe2 net pair, the demo's image among the golden cases."""
+        options = ConvertOptions(output=self.artifact_path, golden_images=bundled(IMAGE).parent)
         return convert(bundled(CHECKPOINT), options, self.tell)
 
     def predict(self, artifact: Artifact) -> PredictionReport:
-        """The picture's classes on every runtime: the paper's Table 4."""
-        return predict(artifact, [bundled(PICTURE)], self._names(), self._prepare(), self.tell)
+        """The image's classes on every runtime: the paper's Table 4."""
+        return predict(artifact, [bundled(IMAGE)], self._names(), self._prepare(), self.tell)
 
     def parity(self, artifact: Artifact) -> ParityReport:
         """Every runtime against PyTorch."""

@@ -91,7 +91,7 @@ def test_gather_of_constant_and_computed_rows(judge: Judge, raw: Any, axis: int)
     raw.refuses("Gather", {"x": x, "i": np.array([0, -1])}, axis=1)  # axis 0 takes it
 
 
-def test_reflection_further_than_the_picture(make_model: Callable[..., Any], raw: Any) -> None:
+def test_reflection_further_than_the_image(make_model: Callable[..., Any], raw: Any) -> None:
     x = random(1, 1, 2, 2)
     wide = {"p": np.array([0, 0, 0, 2, 0, 0, 0, 2])}
     model = prepare(
@@ -99,7 +99,7 @@ def test_reflection_further_than_the_picture(make_model: Callable[..., Any], raw
     )
     with pytest.raises(MdeployError, match="reflects further than axis 3 is long"):
         translate(model.model, "wide")
-    # Caffe2 reads past the end of the picture instead of stopping.
+    # Caffe2 reads past the end of the image instead of stopping.
     assert raw.run("PadImage", {"x": x}, pads=[0, 2, 0, 2], mode="reflect")[0].shape == (1, 1, 2, 6)
 
 

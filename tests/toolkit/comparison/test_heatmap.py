@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where the differences are: the small maps, and the picture of them."""
+"""Where the differences are: the small maps, and the image of them."""
 
 from __future__ import annotations
 
@@ -74,14 +74,14 @@ def near(colours: Any, wanted: tuple[int, int, int]) -> int:
 RED, MAGENTA = (165, 0, 38), (255, 0, 255)  # far past the tolerance, and misplaced
 
 
-class TestPicture:
+class TestImage:
     def test_of_outputs(self, calibrated: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-        picture = tmp_path / "map.png"
-        flags = ["--backends", "onnxruntime", "--heatmap", str(picture)]
+        image = tmp_path / "map.png"
+        flags = ["--backends", "onnxruntime", "--heatmap", str(image)]
         assert run(["parity", str(calibrated.path), *flags]) == 0
-        good = pixels(picture)
+        good = pixels(image)
         assert run(["parity", str(calibrated.path), "--tol", "1e-14", *flags]) == 1
-        bad = pixels(picture)
+        bad = pixels(image)
         assert near(good, RED) < near(bad, RED)
         assert near(good, MAGENTA) == 0
 
@@ -97,14 +97,14 @@ class TestPicture:
             values = next(argument.floats for argument in fill.arg if argument.name == "values")
             values[0] = float("nan")
 
-        pictures = []
+        images = []
         for number, artifact in enumerate((calibrated, with_fault(spoil, "init_net.pb"))):
-            picture = tmp_path / f"{number}.png"
-            flags = ["--layers", "--backends", "mdeploy", "--heatmap", str(picture)]
+            image = tmp_path / f"{number}.png"
+            flags = ["--layers", "--backends", "mdeploy", "--heatmap", str(image)]
             assert run(["parity", str(artifact.path), *flags]) == number
-            pictures.append(pixels(picture))
-        assert near(pictures[0], MAGENTA) == 0
-        assert near(pictures[1], MAGENTA) > 100
+            images.append(pixels(image))
+        assert near(images[0], MAGENTA) == 0
+        assert near(images[1], MAGENTA) > 100
 
     def test_without_the_library(
         self, calibrated: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]

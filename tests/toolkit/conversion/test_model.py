@@ -154,11 +154,11 @@ def test_skipping_a_needed_pass_is_refused(converted: Convert, tmp_path: Path) -
     assert not (tmp_path / "out").exists()
 
 
-def test_pictures_become_cases(converted: Convert, tmp_path: Path) -> None:
+def test_images_become_cases(converted: Convert, tmp_path: Path) -> None:
     from PIL import Image
 
     if not get_backend("mdeploy").availability().available:
-        pytest.skip("the native runtime, which prepares pictures, is not built")
+        pytest.skip("the native runtime, which prepares images, is not built")
     folder = tmp_path / "pictures"
     folder.mkdir()
     pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), np.uint8)

@@ -291,7 +291,7 @@ def test_verbs_say_that_bare_nets_are_converted_first(verb: str, capsys: pytest.
 
 
 def test_input_given_by_its_own_fill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Some exporters leave the last picture in the init net: its shape is the input's."""
+    """Some exporters leave the last image in the init net: its shape is the input's."""
     monkeypatch.setenv("MDEPLOY_CAFFE2_PYTHON", "/nowhere/python")
 
     def fill(init: Any, predict: Any) -> None:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Folders of labelled pictures."""
+"""Folders of labelled images."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mdeploy.errors import InputError
-from mdeploy.evaluation.dataset import read_picture_folder
+from mdeploy.evaluation.dataset import read_image_folder
 
 LABELS = ("cat", "dog", "ship")
 
@@ -27,25 +27,25 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_labels_go_by_the_folders_name(folder: Path) -> None:
-    found = read_picture_folder(folder, LABELS)
-    assert [item.label for item in found.pictures] == [0] * 8 + [2] * 4
-    assert found.title == "test, 12 pictures"
+    found = read_image_folder(folder, LABELS)
+    assert [item.label for item in found.images] == [0] * 8 + [2] * 4
+    assert found.title == "test, 12 images"
 
 
 def test_a_subset_is_spread_over_all_and_says_so(folder: Path) -> None:
-    found = read_picture_folder(folder, LABELS, limit=3)
-    assert [item.label for item in found.pictures] == [0, 0, 2]
-    assert found.title == "test, subset of 3 of 12 pictures"
-    assert read_picture_folder(folder, LABELS, limit=100).title == "test, 12 pictures"
+    found = read_image_folder(folder, LABELS, limit=3)
+    assert [item.label for item in found.images] == [0, 0, 2]
+    assert found.title == "test, subset of 3 of 12 images"
+    assert read_image_folder(folder, LABELS, limit=100).title == "test, 12 images"
 
 
 def test_refusals(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        read_picture_folder(tmp_path / "none", LABELS)
+        read_image_folder(tmp_path / "none", LABELS)
     with pytest.raises(InputError, match="'ship' is none"):
-        read_picture_folder(folder, ("cat", "dog"))
+        read_image_folder(folder, ("cat", "dog"))
     with pytest.raises(InputError, match="there are no folders"):
-        read_picture_folder(folder / "cat", LABELS)
+        read_image_folder(folder / "cat", LABELS)
     (tmp_path / "empty" / "dog").mkdir(parents=True)
-    with pytest.raises(InputError, match="no pictures"):
-        read_picture_folder(tmp_path / "empty", LABELS)
+    with pytest.raises(InputError, match="no images"):
+        read_image_folder(tmp_path / "empty", LABELS)

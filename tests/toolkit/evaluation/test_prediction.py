@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""predict: scores of several runtimes for pictures, against PyTorch run by hand."""
+"""predict: scores of several runtimes for images, against PyTorch run by hand."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from PIL import Image
 from mdeploy.backends.base import PrepareOptions
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UnavailableError, UsageError
-from mdeploy.evaluation.prediction import PicturePrediction, predict, probabilities
+from mdeploy.evaluation.prediction import ImagePrediction, predict, probabilities
 from mdeploy.formats import checkpoint
 from mdeploy.formats.artifact import Artifact
 
 
 @pytest.fixture
-def pictures(tmp_path: Path) -> list[Path]:
-    """Five pictures of the net's own size, so that no resizing stands between them and the check."""
+def images(tmp_path: Path) -> list[Path]:
+    """Five images of the net's own size, so that no resizing stands between them and the check."""
     generator = np.random.default_rng(7)
     paths = [tmp_path / f"{i}.png" for i in range(5)]
     for path in paths:
@@ -30,10 +30,10 @@ def pictures(tmp_path: Path) -> list[Path]:
     return paths
 
 
-def test_scores_are_pytorchs(calibrated: Artifact, pictures: list[Path]) -> None:
-    report = predict(calibrated, pictures[:2], ["torch", "mdeploy"])
+def test_scores_are_pytorchs(calibrated: Artifact, images: list[Path]) -> None:
+    report = predict(calibrated, images[:2], ["torch", "mdeploy"])
     model = checkpoint.build_model(checkpoint.load(calibrated.path.parent / "net.pt"))
-    for path, item in zip(pictures, report.pictures, strict=False):
+    for path, item in zip(images, report.images, strict=False):
         with Image.open(path) as image:
             pixels = np.asarray(image.convert("RGB"), np.float32) / 255
         tensor = torch.from_numpy((pixels - 0.5) / 0.5).permute(2, 0, 1)[None]
@@ -59,62 +59,62 @@ def test_every_meaning_becomes_probabilities(values: list[list[float]], meaning:
 
 
 def test_difference_and_agreement() -> None:
-    item = PicturePrediction("p", {"a": np.array([0.6, 0.4]), "b": np.array([0.6, 0.4]), "c": np.array([0.3, 0.7])})
+    item = ImagePrediction("p", {"a": np.array([0.6, 0.4]), "b": np.array([0.6, 0.4]), "c": np.array([0.3, 0.7])})
     np.testing.assert_allclose(item.difference, [0.3, 0.3])
     assert not item.agree
     assert item.ranking == [0, 1]
 
 
 class TestCommand:
-    def test_one_picture_is_table_4(
-        self, calibrated: Artifact, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+    def test_one_image_is_table_4(
+        self, calibrated: Artifact, images: list[Path], capsys: pytest.CaptureFixture[str]
     ) -> None:
         flags = ["--backends", "onnxruntime,mdeploy"]
-        assert run(["predict", str(calibrated.path), str(pictures[0]), *flags]) == 0
+        assert run(["predict", str(calibrated.path), str(images[0]), *flags]) == 0
         out = capsys.readouterr().out
         for text in ("Class", "onnxruntime score", "mdeploy runtime score", "max difference", "airplane", "truck"):
             assert text in out
 
-    def test_many_pictures_are_one_line_each(
-        self, calibrated: Artifact, pictures: list[Path], capsys: pytest.CaptureFixture[str]
+    def test_many_images_are_one_line_each(
+        self, calibrated: Artifact, images: list[Path], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        assert run(["predict", str(calibrated.path), str(pictures[0].parent), "--backends", "onnxruntime,mdeploy"]) == 0
+        assert run(["predict", str(calibrated.path), str(images[0].parent), "--backends", "onnxruntime,mdeploy"]) == 0
         out = capsys.readouterr().out
-        assert "same class for 5 of 5 pictures" in out
-        assert all(path.name in out for path in pictures)
+        assert "same class for 5 of 5 images" in out
+        assert all(path.name in out for path in images)
 
-    def test_json(self, calibrated: Artifact, pictures: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
-        arguments = ["predict", str(calibrated.path), str(pictures[0]), "--backends", "mdeploy", "--top", "3", "--json"]
+    def test_json(self, calibrated: Artifact, images: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+        arguments = ["predict", str(calibrated.path), str(images[0]), "--backends", "mdeploy", "--top", "3", "--json"]
         assert run(arguments) == 0
-        (picture,) = json.loads(capsys.readouterr().out)["pictures"]
-        scores = [entry["scores"]["mdeploy"] for entry in picture["top"]]
+        (image,) = json.loads(capsys.readouterr().out)["pictures"]
+        scores = [entry["scores"]["mdeploy"] for entry in image["top"]]
         assert len(scores) == 3
         assert scores == sorted(scores, reverse=True)
 
     def test_the_default_artifact(
         self,
         calibrated: Artifact,
-        pictures: list[Path],
+        images: list[Path],
         tmp_path: Path,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         (tmp_path / "mdeploy-out").symlink_to(calibrated.path)
         monkeypatch.chdir(tmp_path)
-        assert run(["predict", pictures[0].name, "--backends", "mdeploy"]) == 0
+        assert run(["predict", images[0].name, "--backends", "mdeploy"]) == 0
         assert run(["predict", "mdeploy-out"]) == 2
         assert run(["predict"]) == 2
         assert run(["predict", "none.png"]) == 3
         capsys.readouterr()
 
 
-def test_errors(calibrated: Artifact, pictures: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UsageError, match="no picture"):
+def test_errors(calibrated: Artifact, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UsageError, match="no image"):
         predict(calibrated, [])
-    with pytest.raises(InputError, match="no such picture"):
+    with pytest.raises(InputError, match="no such image"):
         predict(calibrated, [tmp_path / "none.png"])
     monkeypatch.setenv("MDEPLOY_CAFFE2_PYTHON", "/nowhere")
     with pytest.raises(UnavailableError, match="caffe2"):
-        predict(calibrated, pictures, ["caffe2"])
-    report = predict(calibrated, pictures[:1], None, PrepareOptions(threads=1))
+        predict(calibrated, images, ["caffe2"])
+    report = predict(calibrated, images[:1], None, PrepareOptions(threads=1))
     assert "caffe2" in dict(report.missing)

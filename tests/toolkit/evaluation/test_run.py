@@ -16,7 +16,7 @@ from PIL import Image
 from mdeploy.backends.base import PrepareOptions
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.evaluation.dataset import read_picture_folder
+from mdeploy.evaluation.dataset import read_image_folder
 from mdeploy.evaluation.run import evaluate
 from mdeploy.evaluation.worker import Worker
 from mdeploy.formats import checkpoint
@@ -25,7 +25,7 @@ from mdeploy.formats.artifact import Artifact
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Forty pictures in two classes; more than one turn of the runtimes, and not a whole number of turns."""
+    """Forty images in two classes; more than one turn of the runtimes, and not a whole number of turns."""
     root = tmp_path_factory.mktemp("data") / "test"
     generator = np.random.default_rng(3)
     for label in ("airplane", "ship"):
@@ -38,13 +38,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_counts_are_those_of_a_plain_loop(calibrated: Artifact, folder: Path) -> None:
     assert calibrated.manifest.labels is not None
-    pictures = read_picture_folder(folder, calibrated.manifest.labels)
-    report = evaluate(calibrated, [pictures], ["torch", "onnxruntime", "mdeploy"], PrepareOptions(threads=1))
+    images = read_image_folder(folder, calibrated.manifest.labels)
+    report = evaluate(calibrated, [images], ["torch", "onnxruntime", "mdeploy"], PrepareOptions(threads=1))
     (result,) = report.sets
 
     model = checkpoint.build_model(checkpoint.load(calibrated.path.parent / "net.pt"))
     right = right5 = 0
-    for item in pictures.pictures:
+    for item in images.images:
         with Image.open(item.path) as image:
             pixels = np.asarray(image.convert("RGB"), np.float32) / 255
         with torch.inference_mode():
@@ -70,7 +70,7 @@ def test_counts_are_those_of_a_plain_loop(calibrated: Artifact, folder: Path) ->
 
 
 def test_disagreements_are_listed(calibrated: Artifact, folder: Path, with_fault: object) -> None:
-    # A runtime whose net answers another class for some pictures: the last bias moved.
+    # A runtime whose net answers another class for some images: the last bias moved.
     assert callable(with_fault)
 
     def move(net: object) -> None:
@@ -81,7 +81,7 @@ def test_disagreements_are_listed(calibrated: Artifact, folder: Path, with_fault
     artifact = with_fault(move, "init_net.pb")
     assert artifact.manifest.labels is not None
     report = evaluate(
-        artifact, [read_picture_folder(folder, artifact.manifest.labels)], ["onnxruntime", "mdeploy"], PrepareOptions(1)
+        artifact, [read_image_folder(folder, artifact.manifest.labels)], ["onnxruntime", "mdeploy"], PrepareOptions(1)
     )
     (result,) = report.sets
     agreement = result.runtimes[1].agreement
@@ -91,7 +91,7 @@ def test_disagreements_are_listed(calibrated: Artifact, folder: Path, with_fault
     first = result.disagreements[0]
     assert first.classes["mdeploy"] == "cat"
     assert first.classes["onnxruntime"] != "cat"
-    assert (folder / first.picture).is_file()
+    assert (folder / first.image).is_file()
 
 
 class TestCommand:
@@ -119,11 +119,11 @@ class TestCommand:
         assert float(rows[1]["top1"]) == small["top1"]["value"]
         assert float(rows[1]["p50_ms"]) == small["ms_per_picture"]["p50_ms"]
         text = (tmp_path / "t.md").read_text()
-        assert "subset of 10 of 40 pictures" in text
+        assert "subset of 10 of 40 images" in text
         assert "| mdeploy runtime |" in text
         table5 = text.split("###")[0]
-        assert all(f"{name} pictures" in table5 for name in ("Test acc, 40", "Avg time, 40", "Test acc, 10"))
-        assert "Every runtime names the same class for every picture." in text
+        assert all(f"{name} images" in table5 for name in ("Test acc, 40", "Avg time, 40", "Test acc, 10"))
+        assert "Every runtime names the same class for every image." in text
 
     def test_table(self, calibrated: Artifact, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["evaluate", str(calibrated.path), "--data", str(folder), "--limit", "4", "--backends", "mdeploy"]
@@ -136,7 +136,7 @@ class TestCommand:
         assert run(["evaluate", path]) == 2
         assert run(["evaluate", path, "--data", str(tmp_path / "none")]) == 3
         (tmp_path / "set" / "ship").mkdir(parents=True)
-        (tmp_path / "set" / "ship" / "broken.png").write_bytes(b"not a picture")
+        (tmp_path / "set" / "ship" / "broken.png").write_bytes(b"not an image")
         assert run(["evaluate", path, "--data", str(tmp_path / "set"), "--backends", "mdeploy"]) == 3
         assert "broken.png" in capsys.readouterr().err
 

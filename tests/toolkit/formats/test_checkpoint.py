@@ -232,7 +232,7 @@ def test_random_bytes_missing_files_and_folders(tmp_path: Path) -> None:
         ({"input": None}, "input must be"),
         ({"input": {**raw()["input"], "dtype": "int64"}}, "input must be"),
         ({"input": {**raw()["input"], "shape": [1, 3, 0, 6]}}, "shape"),
-        ({"input": {**raw()["input"], "shape": [2, 3, 8, 6]}}, "one picture"),
+        ({"input": {**raw()["input"], "shape": [2, 3, 8, 6]}}, "one image"),
         ({"input": {**raw()["input"], "shape": [1, 3, 8]}}, "4 dimensions"),
         ({"input": {**raw()["input"], "mean": [0.5]}}, "1 values for 3 channels"),
         ({"input": {**raw()["input"], "std": None}}, "go together"),

@@ -12,7 +12,7 @@ import torch
 from mdeploy.cli.main import run
 from mdeploy.formats import checkpoint
 from mdeploy_training.cli import root
-from mdeploy_training.models.calibration import smooth_pictures
+from mdeploy_training.models.calibration import smooth_images
 
 
 def init(*arguments: str | Path) -> int:
@@ -25,9 +25,9 @@ def test_the_checkpoint_depends_on_its_input(tmp_path: Path) -> None:
     assert read.arguments == {"block": "bottleneck", "widths": [8, 16, 24]}
     assert read.labels is None
     model = checkpoint.build_model(read)
-    pictures = smooth_pictures(8, read.input.shape, torch.Generator().manual_seed(9))
+    images = smooth_images(8, read.input.shape, torch.Generator().manual_seed(9))
     with torch.no_grad():
-        output = model(pictures)
+        output = model(images)
     assert output.std(dim=0).mean() > 0.05
     assert output.isfinite().all()
 

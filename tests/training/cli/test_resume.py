@@ -112,7 +112,7 @@ def test_two_processes_give_the_curve_of_one(colour_folder: Path, tmp_path: Path
     ):
         assert epoch == other
         assert other_loss == pytest.approx(loss, rel=1e-4)
-        assert other_accuracy == pytest.approx(accuracy, abs=0.04)  # one picture of 30
+        assert other_accuracy == pytest.approx(accuracy, abs=0.04)  # one image of 30
     one, two = weights(tmp_path / "one.pt"), weights(tmp_path / "two.pt")
     for name, value in one.items():
         torch.testing.assert_close(two[name], value, rtol=1e-2, atol=2e-4, msg=name)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""``mdeploy-train train`` from pictures to a checkpoint, and what it says when it cannot."""
+"""``mdeploy-train train`` from images to a checkpoint, and what it says when it cannot."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_equal_seeds_give_equal_checkpoints(colour_folder: Path, tmp_path: Path)
         (("--arg", "classes=3", "--mean", "0.5,0.5,0.5"), 2, "go together"),
         (("--arg", "classes=3", "--data", "/nowhere/at/all"), 3, "no such folder"),
         (("--arg", "classes=3", "-o", "/nowhere/at/all.pt"), 3, "no folder"),
-        (("--arg", "classes=3", "--set", "batch=1000"), 2, "120 training pictures"),
+        (("--arg", "classes=3", "--set", "batch=1000"), 2, "120 training images"),
         (("--arg", "classes=3", "--device", "cuda:99"), 5, "cuda:99"),
         (("--arg", "classes=3", "--device", "gpu"), 5, "gpu"),
     ],

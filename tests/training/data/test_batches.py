@@ -9,19 +9,19 @@ import dataclasses
 import pytest
 import torch
 
-from mdeploy_training.data import Pictures, evaluation_batches, training_batches
+from mdeploy_training.data import Images, evaluation_batches, training_batches
 from mdeploy_training.run.recipe import Recipe
 
 RECIPE = Recipe(epochs=2, batch=4, lr=0.1, schedule="cosine", crop_padding=2, flip=True, seed=5)
 
 
-def pictures(count: int = 10, height: int = 7, width: int = 8) -> Pictures:
+def images(count: int = 10, height: int = 7, width: int = 8) -> Images:
     pixels = torch.randint(0, 256, (count, 3, height, width), generator=torch.Generator().manual_seed(0))
-    return Pictures(pixels.to(torch.uint8), torch.arange(count), tuple(map(str, range(count))))
+    return Images(pixels.to(torch.uint8), torch.arange(count), tuple(map(str, range(count))))
 
 
-def test_an_epoch_shows_each_picture_at_most_once_and_orders_differ() -> None:
-    data = pictures()
+def test_an_epoch_shows_each_image_at_most_once_and_orders_differ() -> None:
+    data = images()
     epochs = [torch.cat([batch.labels for batch in training_batches(data, RECIPE, epoch)]).tolist() for epoch in (0, 1)]
     for labels in epochs:
         assert len(labels) == len(set(labels)) == 8
@@ -29,7 +29,7 @@ def test_an_epoch_shows_each_picture_at_most_once_and_orders_differ() -> None:
 
 
 def test_batches_are_a_function_of_seed_epoch_and_step() -> None:
-    data = pictures()
+    data = images()
     torch.manual_seed(1)
     whole = list(training_batches(data, RECIPE, 1))
     torch.manual_seed(2)
@@ -43,7 +43,7 @@ def test_batches_are_a_function_of_seed_epoch_and_step() -> None:
 
 @pytest.mark.parametrize("changes", [{}, {"mixup": 0.4}, {"cutmix": 1.0}, {"randaugment": 6.0}, {"crop_area": 0.3}])
 def test_parts_of_a_batch_make_up_the_whole(changes: dict[str, float]) -> None:
-    data = pictures(72)
+    data = images(72)
     recipe = dataclasses.replace(RECIPE, batch=36, **changes)  # type: ignore[arg-type]
     for epoch in range(3):
         whole = list(training_batches(data, recipe, epoch))
@@ -55,8 +55,8 @@ def test_parts_of_a_batch_make_up_the_whole(changes: dict[str, float]) -> None:
             assert {part[step].weight for part in parts} == {batch.weight}
 
 
-def test_evaluation_sees_every_picture_once() -> None:
-    data = pictures(10)
+def test_evaluation_sees_every_image_once() -> None:
+    data = images(10)
     for parts in (1, 3):
         seen = [
             label
@@ -68,12 +68,12 @@ def test_evaluation_sees_every_picture_once() -> None:
 
 
 def test_a_reader_that_stops_early_leaves_no_thread_waiting() -> None:
-    batches = training_batches(pictures(100), RECIPE, 0)
+    batches = training_batches(images(100), RECIPE, 0)
     next(batches)
     batches.close()  # type: ignore[attr-defined]
 
 
 def test_an_error_in_the_second_thread_reaches_the_reader() -> None:
-    broken = dataclasses.replace(pictures(8), pixels=torch.zeros(2, 3, 7, 8, dtype=torch.uint8))
+    broken = dataclasses.replace(images(8), pixels=torch.zeros(2, 3, 7, 8, dtype=torch.uint8))
     with pytest.raises(IndexError):
         list(training_batches(broken, RECIPE, 0))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Reading picture folders, good and bad."""
+"""Reading image folders, good and bad."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def test_reads_pixels_labels_and_class_names(colour_folder: Path) -> None:
     assert test.labels[13] == 1
 
 
-def test_other_files_are_ignored_and_grey_pictures_become_rgb(colour_folder: Path) -> None:
-    (colour_folder / "test" / "red" / "notes.txt").write_text("not a picture")
+def test_other_files_are_ignored_and_grey_images_become_rgb(colour_folder: Path) -> None:
+    (colour_folder / "test" / "red" / "notes.txt").write_text("not an image")
     Image.new("L", (16, 16), 77).save(colour_folder / "test" / "red" / "zz.png")
     _, test = read_dataset(str(colour_folder))
     assert len(test) == 31
@@ -47,10 +47,10 @@ def test_size_scales_the_short_side_and_cuts_the_middle(colour_folder: Path) -> 
     assert (middle.flatten(1)[2] > 250).all()
 
 
-def test_a_corrupt_picture_is_named_and_refused_or_skipped(colour_folder: Path) -> None:
+def test_a_corrupt_image_is_named_and_refused_or_skipped(colour_folder: Path) -> None:
     bad = colour_folder / "train" / "green" / "007.png"
     bad.write_bytes(bad.read_bytes()[:60])
-    with pytest.raises(InputError, match=r"green.007\.png: not a readable picture"):
+    with pytest.raises(InputError, match=r"green.007\.png: not a readable image"):
         read_dataset(str(colour_folder))
     warnings: list[str] = []
     train, _ = read_dataset(str(colour_folder), skip_corrupt=True, warn=warnings.append)
@@ -66,7 +66,7 @@ def test_missing_and_empty_folders(tmp_path: Path, colour_folder: Path) -> None:
     with pytest.raises(InputError, match="test: cannot read"):
         read_dataset(str(colour_folder))
     (colour_folder / "test").mkdir()
-    with pytest.raises(InputError, match="no pictures"):
+    with pytest.raises(InputError, match="no images"):
         read_dataset(str(colour_folder))
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures in memory and pictures on disk give the same batches; torchvision's data sets are read like folders."""
+"""Images in memory and images on disk give the same batches; torchvision's data sets are read like folders."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ import torchvision.datasets
 from PIL import Image
 
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy_training.data import Normalization, PictureFiles, Pictures, folder, read_dataset, training_batches
+from mdeploy_training.data import ImageFiles, Images, Normalization, folder, read_dataset, training_batches
 from mdeploy_training.run.recipe import Recipe
 
 
 @pytest.fixture
-def both(colour_folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Pictures, PictureFiles]:
+def both(colour_folder: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Images, ImageFiles]:
     in_memory, _ = read_dataset(str(colour_folder), size=16)
     monkeypatch.setattr(folder, "_MEMORY_BYTES", 1000)
     on_disk, _ = read_dataset(str(colour_folder), size=16)
-    assert isinstance(in_memory, Pictures)
-    assert isinstance(on_disk, PictureFiles)
+    assert isinstance(in_memory, Images)
+    assert isinstance(on_disk, ImageFiles)
     return in_memory, on_disk
 
 
-def test_disk_and_memory_agree(both: tuple[Pictures, PictureFiles]) -> None:
+def test_disk_and_memory_agree(both: tuple[Images, ImageFiles]) -> None:
     in_memory, on_disk = both
     assert (len(on_disk), on_disk.size, on_disk.classes) == (120, (16, 16), in_memory.classes)
     chosen = torch.tensor([5, 100, 5])
@@ -41,22 +41,22 @@ def test_disk_and_memory_agree(both: tuple[Pictures, PictureFiles]) -> None:
         assert torch.equal(ours.pixels, theirs.pixels)
 
 
-def test_crops_are_pillows_boxes(both: tuple[Pictures, PictureFiles]) -> None:
+def test_crops_are_pillows_boxes(both: tuple[Images, ImageFiles]) -> None:
     _, on_disk = both
     made = on_disk.fetch(torch.tensor([7]), torch.tensor([[0.25, 0.5, 0.5, 0.25]]))
-    with Image.open(on_disk.paths[7]) as picture:
-        part = picture.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR, box=(4, 8, 12, 12))
+    with Image.open(on_disk.paths[7]) as image:
+        part = image.convert("RGB").resize((16, 16), Image.Resampling.BILINEAR, box=(4, 8, 12, 12))
     np.testing.assert_array_equal(made[0].permute(1, 2, 0).numpy(), np.asarray(part))
 
 
-def test_a_picture_that_vanishes_is_named(both: tuple[Pictures, PictureFiles]) -> None:
+def test_a_image_that_vanishes_is_named(both: tuple[Images, ImageFiles]) -> None:
     _, on_disk = both
     on_disk.paths[3].unlink()
     with pytest.raises(InputError, match=on_disk.paths[3].name):
         on_disk.fetch(torch.tensor([3]))
 
 
-def test_a_corrupt_picture_shows_before_the_work(colour_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_corrupt_image_shows_before_the_work(colour_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder, "_MEMORY_BYTES", 1000)
     (colour_folder / "train" / "red" / "000.png").write_bytes(b"nothing")
     with pytest.raises(InputError, match=r"red.000\.png"):

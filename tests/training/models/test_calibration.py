@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from mdeploy_training.models import resnest_small
-from mdeploy_training.models.calibration import calibrate, smooth_pictures
+from mdeploy_training.models.calibration import calibrate, smooth_images
 
 SHAPE = (1, 3, 32, 32)
 
@@ -22,7 +22,7 @@ def test_normalised_activations_have_unit_scale() -> None:
         if isinstance(module, nn.BatchNorm2d):
             module.register_forward_hook(lambda _m, _i, output: scales.append(output.std().item()))
     with torch.no_grad():
-        model(smooth_pictures(16, SHAPE, torch.Generator().manual_seed(3)))
+        model(smooth_images(16, SHAPE, torch.Generator().manual_seed(3)))
     assert all(0.3 < scale < 3 for scale in scales)
 
 
@@ -42,10 +42,10 @@ def test_plain_inputs_are_in_range() -> None:
 
 def test_one_dropped_relu_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     model = calibrate(resnest_small(), SHAPE)
-    picture = smooth_pictures(2, SHAPE, torch.Generator().manual_seed(4))
+    image = smooth_images(2, SHAPE, torch.Generator().manual_seed(4))
     relu, calls = F.relu, 0
     with torch.no_grad():
-        expected = model(picture)
+        expected = model(image)
         for dropped in range(1 + 3 * 4):  # the stem, and four in each of three blocks
 
             def relu_but_one(x: torch.Tensor, dropped: int = dropped) -> torch.Tensor:
@@ -56,20 +56,20 @@ def test_one_dropped_relu_shows(monkeypatch: pytest.MonkeyPatch) -> None:
             calls = 0
             with monkeypatch.context() as patch:
                 patch.setattr(F, "relu", relu_but_one)
-                changed = model(picture)
+                changed = model(image)
             assert calls == 1 + 3 * 4
             assert (changed - expected).abs().max() > 1e-3, dropped
 
 
 def test_a_shifted_pad_shows() -> None:
     model = calibrate(resnest_small(), SHAPE)
-    picture = smooth_pictures(2, SHAPE, torch.Generator().manual_seed(4))
+    image = smooth_images(2, SHAPE, torch.Generator().manual_seed(4))
     with torch.no_grad():
-        expected = model(picture)
+        expected = model(image)
         for name, module in model.named_modules():
             if isinstance(module, nn.Conv2d) and module.padding == (1, 1):
                 module.padding = (0, 0)
                 handle = module.register_forward_pre_hook(lambda _m, inputs: F.pad(inputs[0], (0, 2, 0, 2)))
-                assert (model(picture) - expected).abs().max() > 1e-3, name
+                assert (model(image) - expected).abs().max() > 1e-3, name
                 handle.remove()
                 module.padding = (1, 1)

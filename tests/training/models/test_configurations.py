@@ -129,7 +129,7 @@ def test_where_the_stride_sits() -> None:
     assert published.get_submodule("downsample.0").stride == 2
 
 
-def test_odd_pictures_keep_block_and_shortcut_in_step() -> None:
+def test_odd_images_keep_block_and_shortcut_in_step() -> None:
     for block in ("basic", "bottleneck"):
         assert resnest50(block=block, classes=5).eval()(torch.zeros(1, 3, 75, 101)).shape == (1, 5)
 

@@ -14,9 +14,9 @@ from mdeploy_training.data import Normalization
 from mdeploy_training.models import resnest_small
 from mdeploy_training.models.registry import (
     full_arguments,
+    image_input,
     make_checkpoint,
     new_model,
-    picture_input,
     with_classes,
 )
 
@@ -35,8 +35,8 @@ def test_arguments_are_filled_in() -> None:
     }
 
 
-def test_square_pictures_are_cut_and_others_are_scaled() -> None:
-    square, wide = picture_input(32, 32, HALF), picture_input(32, 48, HALF)
+def test_square_images_are_cut_and_others_are_scaled() -> None:
+    square, wide = image_input(32, 32, HALF), image_input(32, 48, HALF)
     assert square.resize is not None
     assert (square.resize.short_side, square.crop) == (32, (32, 32))
     assert wide.resize is not None
@@ -49,13 +49,13 @@ def test_names_and_arguments_that_do_not_fit() -> None:
     with pytest.raises(UsageError, match=r"model resnest_small: .*'depth'"):
         new_model("resnest_small", {"depth": 3})
     with pytest.raises(UsageError, match="10 classes, the data 2; give --arg classes=2"):
-        make_checkpoint("resnest_small", {}, resnest_small(), picture_input(32, 32, HALF), ("a", "b"), {})
+        make_checkpoint("resnest_small", {}, resnest_small(), image_input(32, 32, HALF), ("a", "b"), {})
 
 
 @pytest.mark.parametrize(
     "arguments", [{"classes": 10**9}, {"widths": [10**7] * 3}, {"layers": [10**9] * 3}, {"stem_width": 10**15}]
 )
 def test_a_checkpoint_cannot_ask_for_more_memory_than_its_weights_fill(arguments: dict[str, Any]) -> None:
-    made = make_checkpoint("resnest_small", arguments, resnest_small(), picture_input(32, 32, HALF), None, {})
+    made = make_checkpoint("resnest_small", arguments, resnest_small(), image_input(32, 32, HALF), None, {})
     with pytest.raises(InputError, match="resnest_small"):
         checkpoint.build_model(made)

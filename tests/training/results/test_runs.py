@@ -99,18 +99,18 @@ def test_figures_are_drawn_per_data_set_and_are_reproducible(logs: list[Path], t
     assert sorted(path.name for path in folders[0].iterdir()) == names
     for name in names:
         assert (folders[0] / name).read_bytes() == (folders[1] / name).read_bytes()
-    with Image.open(folders[0] / names[0]) as picture:
-        assert picture.width > 600
+    with Image.open(folders[0] / names[0]) as image:
+        assert image.width > 600
         # Both blocks' colours are there.
-        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+        colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 20) or []}
     assert {(0x1F, 0x5F, 0xA8), (0xC8, 0x56, 0x1B)} <= colours
 
 
 def test_a_transfer_is_drawn_beside_runs_from_scratch(logs: list[Path], tmp_path: Path) -> None:
     scratch = write_log(tmp_path / "e.jsonl", [0.1, 0.2], [26.0, 26.0], data="cifar100")
     assert run(["figures", str(logs[3]), str(scratch), "-o", str(tmp_path)], root, "mdeploy-train") == 0
-    with Image.open(tmp_path / "accuracy-cifar100-transfer.png") as picture:
-        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+    with Image.open(tmp_path / "accuracy-cifar100-transfer.png") as image:
+        colours = {colour for _, colour in image.convert("RGB").getcolors(1 << 20) or []}
     assert {(0x1F, 0x5F, 0xA8), (0x9A, 0x9A, 0x9A)} <= colours
     assert (tmp_path / "accuracy-cifar100.png").is_file()
 

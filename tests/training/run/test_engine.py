@@ -99,7 +99,7 @@ def test_label_smoothing_is_pytorchs() -> None:
         torch.testing.assert_close(loss_of(logits.log_softmax(1), labels, smoothing), expected)
 
 
-def test_evaluate_counts_every_picture_and_restores_the_mode(data: tuple[Source, Source]) -> None:
+def test_evaluate_counts_every_image_and_restores_the_mode(data: tuple[Source, Source]) -> None:
     _, test = data
     model = small().train()
     normalization = Normalization.measured(test)
@@ -121,10 +121,10 @@ def test_a_loss_that_is_not_a_number_stops_the_run(data: tuple[Source, Source]) 
         next(engine.run(train, train, lambda _: None))
 
 
-def test_fewer_pictures_than_a_batch(data: tuple[Source, Source]) -> None:
+def test_fewer_images_than_a_batch(data: tuple[Source, Source]) -> None:
     train, _ = data
     engine = Engine(small(), dataclasses.replace(RECIPE, batch=121), Normalization.measured(train), ALONE)
-    with pytest.raises(UsageError, match="120 training pictures"):
+    with pytest.raises(UsageError, match="120 training images"):
         next(engine.run(train, train, lambda _: None))
 
 
@@ -161,7 +161,7 @@ def test_accumulated_parts_give_the_gradient_of_the_whole_batch(data: tuple[Sour
 @pytest.mark.parametrize(
     "changes", [{"mixup": 0.5}, {"cutmix": 1.0}, {"mixup": 0.5, "cutmix": 1.0, "randaugment": 5.0}]
 )
-def test_learns_from_mixed_pictures(data: tuple[Source, Source], changes: dict[str, float]) -> None:
+def test_learns_from_mixed_images(data: tuple[Source, Source], changes: dict[str, float]) -> None:
     train, test = data
     recipe = dataclasses.replace(RECIPE, epochs=8, **changes)  # type: ignore[arg-type]
     results = list(Engine(small(), recipe, Normalization.measured(train), ALONE).run(train, test, lambda _: None))

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The front, its table and its picture."""
+"""The front, its table and its image."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_the_front_is_what_no_other_trial_beats() -> None:
         assert [t.latency_ms for t in front] == sorted(t.latency_ms for t in front)
 
 
-def test_table_and_picture(tmp_path: Path) -> None:
+def test_table_and_image(tmp_path: Path) -> None:
     trials = [trial(0, 0.5, 1.0), trial(1, 0.9, 2.0), trial(2, 0.7, 3.0)]
     console = Console(record=True, width=120, file=(tmp_path / "out").open("w"))
     console.print(sweep_table(trials))

@@ -52,7 +52,7 @@ def data_inputs(init: Any, predict: Any, named: Collection[str] = ()) -> list[st
 def input_shapes(init: Any, predict: Any, given: Mapping[str, Shape], path: Path) -> dict[str, Shape]:
     """Shape of every data input, from ``given`` (the name "" stands for the only one).
 
-    A picture that the init net fills an input with gives its shape too. Raises ``UsageError`` that names the inputs
+    An image that the init net fills an input with gives its shape too. Raises ``UsageError`` that names the inputs
     which are still without one, with what the net's first layer says about it.
     """
     names = data_inputs(init, predict, given.keys() - {""})

@@ -101,7 +101,7 @@ Examples:
 @click.option("--std", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
 @click.option("--color-order", type=click.Choice(["rgb", "bgr"]), help="What the model was trained on.")
 @click.option("--labels", metavar="FILE", type=PATH, help="Class names, one a line.")
-@click.option("--golden-images", metavar="DIR", type=PATH, help="Pictures to add to the golden cases.")
+@click.option("--golden-images", metavar="DIR", type=PATH, help="Images to add to the golden cases.")
 @click.option(
     "--exporter",
     type=click.Choice(["auto", "dynamo", "torchscript"]),

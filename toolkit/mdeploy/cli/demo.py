@@ -36,7 +36,7 @@ def command(output: Path, tol: float) -> int:
     from mdeploy.cli.show.output import stdout_console
     from mdeploy.cli.show.parity import print_report
     from mdeploy.cli.show.prediction import print_predictions
-    from mdeploy.demo import CHECKPOINT, PICTURE, Demo, bundled
+    from mdeploy.demo import CHECKPOINT, IMAGE, Demo, bundled
     from mdeploy.errors import CheckFailed
     from mdeploy.progress import status
 
@@ -57,9 +57,7 @@ def command(output: Path, tol: float) -> int:
         highlight=False,
         soft_wrap=True,
     )
-    print_predictions(
-        step(2, f"predict {artifact_path} {bundled(PICTURE)}", lambda: demo.predict(artifact)), 10, console
-    )
+    print_predictions(step(2, f"predict {artifact_path} {bundled(IMAGE)}", lambda: demo.predict(artifact)), 10, console)
     report = step(3, f"parity {artifact_path} --tol {tol:g}", lambda: demo.parity(artifact))
     print_report(report, console)
     if report.exit_code:

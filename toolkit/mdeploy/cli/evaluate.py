@@ -20,11 +20,11 @@ __all__ = ["command"]
 _SHOWN = 20
 
 
-@click.command("evaluate", short_help="Accuracy, agreement and time per picture over test sets.")
+@click.command("evaluate", short_help="Accuracy, agreement and time per image over test sets.")
 @options.artifact_argument
 @click.option("--data", type=options.PATH, required=True, help="The large test set: a folder with a folder per class.")
 @click.option("--small-data", type=options.PATH, help="A small test set in the same form.")
-@click.option("--limit", type=click.IntRange(min=1), help="Take only so many pictures of --data, spread over all.")
+@click.option("--limit", type=click.IntRange(min=1), help="Take only so many images of --data, spread over all.")
 @click.option("--small-limit", type=click.IntRange(min=1), help="The same for --small-data.")
 @options.backends_option
 @options.source_option
@@ -34,7 +34,7 @@ _SHOWN = 20
     type=click.IntRange(min=0, max=64),
     default=1,
     show_default=True,
-    help="Threads that prepare pictures while the runtimes work. 0: in between, with nothing beside the runtimes.",
+    help="Threads that prepare images while the runtimes work. 0: in between, with nothing beside the runtimes.",
 )
 @click.option("--csv", "csv_file", type=options.PATH, help="Also write the figures as CSV.")
 @click.option("--markdown", "markdown_file", type=options.PATH, help="Also write the tables as Markdown.")
@@ -55,9 +55,9 @@ def command(
     recorder: Recorder,
     as_json: bool,
 ) -> None:
-    """Measure accuracy and time per picture on several runtimes.
+    """Measure accuracy and time per image on several runtimes.
 
-    Every picture runs on every runtime; the runtimes take turns, one process at work at a time. Preparing pictures is
+    Every image runs on every runtime; the runtimes take turns, one process at work at a time. Preparing images is
     not in the times. The first runtime is the reference of the agreement.
 
     \b
@@ -68,7 +68,7 @@ def command(
     from mdeploy.cli.show import evaluation as tables
     from mdeploy.cli.show.output import print_json
     from mdeploy.errors import UsageError
-    from mdeploy.evaluation.dataset import read_picture_folder
+    from mdeploy.evaluation.dataset import read_image_folder
     from mdeploy.evaluation.run import evaluate
     from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import progress_bar
@@ -77,9 +77,9 @@ def command(
     labels = opened.manifest.labels
     if labels is None:
         raise UsageError(f"{artifact}: has no labels; convert again with --labels")
-    sets = [read_picture_folder(small_data, labels, small_limit)] if small_data else []
-    sets.append(read_picture_folder(data, labels, limit))
-    with progress_bar("evaluate", sum(len(item.pictures) for item in sets)) as advance:
+    sets = [read_image_folder(small_data, labels, small_limit)] if small_data else []
+    sets.append(read_image_folder(data, labels, limit))
+    with progress_bar("evaluate", sum(len(item.images) for item in sets)) as advance:
         report = evaluate(opened, sets, backends, PrepareOptions(threads, source), advance, ahead)
     for file, text in ((csv_file, tables.to_csv), (markdown_file, tables.to_markdown)):
         if file is not None:
@@ -115,7 +115,7 @@ def _print(report: EvaluationReport) -> None:
         show(result.title, tables.set_table(report, result))
         for item in result.disagreements[:_SHOWN]:
             says = ", ".join(f"{name}: {label}" for name, label in item.classes.items())
-            console.print(f"  disagree on {escape(item.picture)}: {escape(says)}", highlight=False)
+            console.print(f"  disagree on {escape(item.image)}: {escape(says)}", highlight=False)
         if len(result.disagreements) > _SHOWN:
             console.print(f"  and {len(result.disagreements) - _SHOWN} more (--json lists all)")
     show("Runtimes", tables.runtime_table(report))

@@ -13,9 +13,9 @@ from mdeploy.cli import options
 __all__ = ["command"]
 
 
-@click.command("predict", short_help="Classify pictures on any runtimes and compare their scores.")
+@click.command("predict", short_help="Classify images on any runtimes and compare their scores.")
 @click.argument("paths", nargs=-1, type=options.PATH, metavar="[ARTIFACT] IMAGE...", required=True)
-@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Classes to show per picture.")
+@click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Classes to show per image.")
 @options.backends_option
 @options.source_option
 @options.threads_option
@@ -30,21 +30,21 @@ def command(
     markdown_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Classify pictures and show each runtime's score side by side.
+    """Classify images and show each runtime's score side by side.
 
-    Without ARTIFACT, mdeploy-out is used. IMAGE is a picture, or a folder of them. Scores are probabilities; the
-    difference is the largest distance of any runtime from the first column. Many pictures are shown one a line.
+    Without ARTIFACT, mdeploy-out is used. IMAGE is an image, or a folder of them. Scores are probabilities; the
+    difference is the largest distance of any runtime from the first column. Many images are shown one a line.
 
     \b
     mdeploy predict ship.png
-    mdeploy predict my-artifact pictures/ --backends torch,caffe2 --json
+    mdeploy predict my-artifact images/ --backends torch,caffe2 --json
     """
     from mdeploy.backends.base import PrepareOptions
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.cli.show.prediction import print_predictions, to_markdown
     from mdeploy.evaluation.prediction import predict
     from mdeploy.formats.artifact import MANIFEST_FILE, Artifact
-    from mdeploy.native.images import find_pictures
+    from mdeploy.native.images import find_images
     from mdeploy.progress import status
 
     first = paths[0]
@@ -54,7 +54,7 @@ def command(
         raise click.UsageError("an IMAGE is missing")
     with status("predict") as tell:
         opened = Artifact.open(artifact)
-        report = predict(opened, find_pictures(images), backends, PrepareOptions(threads, source), tell)
+        report = predict(opened, find_images(images), backends, PrepareOptions(threads, source), tell)
     if markdown_file is not None:
         markdown_file.write_text(to_markdown(report, top), encoding="utf-8")
     if as_json:

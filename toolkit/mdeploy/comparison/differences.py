@@ -26,7 +26,7 @@ class DifferenceMap:
     profile: Floats
     """The largest by position in C order, ``BINS`` of them."""
     image: Floats
-    """Two axes: height and width of a picture-like tensor (the largest over all else), else rows of a flat one."""
+    """Two axes: height and width of an image-like tensor (the largest over all else), else rows of a flat one."""
 
 
 def difference_map(reference: Array, actual: Array) -> DifferenceMap | None:
@@ -48,16 +48,16 @@ def _image(values: npt.NDArray[np.float64]) -> Floats:
     if values.ndim >= 3 and min(values.shape[-2:]) > 1:
         flat = values.reshape(-1, *values.shape[-2:])
         with np.errstate(invalid="ignore"):
-            picture = flat.max(axis=0)  # a NaN stays one
+            drawn = flat.max(axis=0)  # a NaN stays one
     else:
         width = values.size if values.size <= _LARGEST_SIDE else int(np.ceil(values.size**0.5))
         padded = np.zeros(-(-values.size // width) * width)
         padded[: values.size] = values.ravel()
-        picture = padded.reshape(-1, width)
+        drawn = padded.reshape(-1, width)
     for axis in (0, 1):
-        if picture.shape[axis] > _LARGEST_SIDE:
-            picture = _binned(picture, _LARGEST_SIDE, axis)
-    image: Floats = picture.astype(np.float32)
+        if drawn.shape[axis] > _LARGEST_SIDE:
+            drawn = _binned(drawn, _LARGEST_SIDE, axis)
+    image: Floats = drawn.astype(np.float32)
     return image
 
 

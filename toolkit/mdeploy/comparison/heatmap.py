@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The differences as a picture: a row for each tensor, and one tensor of each runtime as an image (the first that is
+"""The differences as an image: a row for each tensor, and one tensor of each runtime as an image (the first that is
 wrong, else the worst).
 
 Colour is |a - b| over max(1, largest |reference|), on a logarithmic scale around the tolerance; magenta is a NaN or an

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The inputs that a model is judged by: zeros, ones, random pixels in the model's range, and pictures."""
+"""The inputs that a model is judged by: zeros, ones, random pixels in the model's range, and images."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ import numpy.typing as npt
 
 from mdeploy.errors import UsageError
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
-from mdeploy.native.images import find_pictures, picture_input
+from mdeploy.native.images import find_images, image_input
 
-__all__ = ["RANDOM_SEED", "GoldenInputs", "picture_inputs", "standard_inputs"]
+__all__ = ["RANDOM_SEED", "GoldenInputs", "image_inputs", "standard_inputs"]
 
 Array = npt.NDArray[Any]
 
@@ -42,27 +42,27 @@ def standard_inputs(specs: Sequence[InputSpec], seed: int = RANDOM_SEED) -> list
     ]
 
 
-def picture_inputs(specs: Sequence[InputSpec], place: Path) -> list[GoldenInputs]:
-    """Return a case for every picture of a folder, in name order, prepared as the phone prepares it.
+def image_inputs(specs: Sequence[InputSpec], place: Path) -> list[GoldenInputs]:
+    """Return a case for every image of a folder, in name order, prepared as the phone prepares it.
 
-    Raises ``InputError`` for a folder without pictures or a damaged one, ``UsageError`` where the model's only
-    input is not one picture.
+    Raises ``InputError`` for a folder without images or a damaged one, ``UsageError`` where the model's only
+    input is not one image.
     """
     if len(specs) != 1 or specs[0].layout is None or specs[0].shape[0] != 1:
-        raise UsageError("--golden-images needs a model whose only input is one picture")
+        raise UsageError("--golden-images needs a model whose only input is one image")
     cases: list[GoldenInputs] = []
     taken = {"zeros", "ones", "random"}
-    for path in find_pictures([place]):
+    for path in find_images([place]):
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).strip("._-")[:80] or "picture"
         while name in taken:
             name += "_"
         taken.add(name)
-        cases.append(GoldenInputs(GoldenEntry(name, "picture", picture=path.name), (picture_input(path, specs[0]),)))
+        cases.append(GoldenInputs(GoldenEntry(name, "picture", image=path.name), (image_input(path, specs[0]),)))
     return cases
 
 
 def _random(spec: InputSpec, generator: np.random.Generator) -> Array:
-    """Pictures: random bytes through the model's own mean and std. Other floats: standard normal."""
+    """Images: random bytes through the model's own mean and std. Other floats: standard normal."""
     if spec.dtype == "uint8":
         return generator.integers(0, 256, spec.shape, dtype=np.uint8)
     if spec.dtype != "float32":

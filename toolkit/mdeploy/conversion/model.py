@@ -20,8 +20,8 @@ from mdeploy.backends.optional.files import make_contents, net_spec, select_make
 from mdeploy.caffe2.check import check_nets, parse_net
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
-from mdeploy.conversion.golden import Array, picture_inputs, standard_inputs
-from mdeploy.conversion.sources import LoadedSource, SourceOptions, open_source, picture_spec
+from mdeploy.conversion.golden import Array, image_inputs, standard_inputs
+from mdeploy.conversion.sources import LoadedSource, SourceOptions, image_spec, open_source
 from mdeploy.errors import CheckFailed, InputError, MdeployError
 from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
 from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec
@@ -103,7 +103,7 @@ def convert(
         cases = standard_inputs(specs)
         number = len(cases) - 1  # passes are checked on the random case: zeros and ones hide a lot
         if options.golden_images is not None:
-            cases.extend(picture_inputs(specs, options.golden_images))
+            cases.extend(image_inputs(specs, options.golden_images))
         answering = PlainSession(prepared.model, path.name) if prepared.cast and exported is None else original
         references = [_reference(loaded, answering, case.inputs) for case in cases]
         if prepared.cast:
@@ -187,7 +187,7 @@ def _with_preprocessing(loaded: LoadedSource, options: ConvertOptions) -> Loaded
 
 
 def preprocessed(spec: InputSpec, options: ConvertOptions) -> InputSpec:
-    """An input with the mean, std and colour order that the user gives; one that is no picture has none."""
+    """An input with the mean, std and colour order that the user gives; one that is no image has none."""
     if spec.layout is None:
         return spec
     if options.mean is not None or options.std is not None:
@@ -204,7 +204,7 @@ def _input_specs(loaded: LoadedSource, model: ir.Model, options: ConvertOptions)
     for value in model.graph.inputs:
         assert value.shape is not None
         assert value.dtype is not None
-        spec = picture_spec(value.name or "input", tuple(value.shape.numpy()), str(value.dtype.numpy()))
+        spec = image_spec(value.name or "input", tuple(value.shape.numpy()), str(value.dtype.numpy()))
         specs.append(preprocessed(spec, options))
     return tuple(specs)
 

@@ -26,9 +26,9 @@ from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import operator_macs
 from mdeploy.caffe2.normalise import NormalPair, normalise, refuse_operators
 from mdeploy.caffe2.pair import blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
-from mdeploy.conversion.golden import GoldenInputs, picture_inputs, standard_inputs
+from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.model import Conversion, ConvertOptions, model_name, preprocessed, read_labels
-from mdeploy.conversion.sources import picture_spec
+from mdeploy.conversion.sources import image_spec
 from mdeploy.errors import CheckFailed, InputError, UsageError
 from mdeploy.formats.artifact import INIT_NET, PREDICT_NET, ArtifactWriter, file_sha256
 from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec, Source
@@ -101,7 +101,7 @@ def import_nets(
         files_of_pair = (pair.init_bytes(options.packed), pair.predict_bytes())
         cases = standard_inputs(specs)
         if options.golden_images is not None:
-            cases.extend(picture_inputs(specs, options.golden_images))
+            cases.extend(image_inputs(specs, options.golden_images))
         seen = blob_shapes(pair.init, pair.predict, {spec.name: (spec.shape, spec.dtype) for spec in specs})
         names = outputs(predict)
         reference, messages = _choose_reference()
@@ -224,7 +224,7 @@ def _on_cpu(net: Any) -> bytes:
 
 
 def _spec(predict: Any, blob: str, shape: tuple[int, ...]) -> InputSpec:
-    spec = picture_spec(blob, shape)
+    spec = image_spec(blob, shape)
     if len(shape) == 4 and reads_nhwc(predict, blob):
         if shape[3] not in (1, 3):
             return InputSpec(blob, shape)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Classify pictures on several runtimes: the class, each runtime's score, and how far the scores are apart."""
+"""Classify images on several runtimes: the class, each runtime's score, and how far the scores are apart."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from mdeploy.backends.base import PrepareOptions, Session
 from mdeploy.backends.registry import select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.formats.artifact import Artifact
-from mdeploy.native.images import picture_input
+from mdeploy.native.images import image_input
 
-__all__ = ["PicturePrediction", "PredictionReport", "predict", "probabilities"]
+__all__ = ["ImagePrediction", "PredictionReport", "predict", "probabilities"]
 
 Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class PicturePrediction:
-    """One picture: probabilities by class, per backend."""
+class ImagePrediction:
+    """One image: probabilities by class, per backend."""
 
-    picture: str
+    image: str
     probabilities: dict[str, Doubles]
 
     @property
@@ -56,17 +56,17 @@ class PicturePrediction:
 
 @dataclass(frozen=True)
 class PredictionReport:
-    """All pictures on all backends. ``titles`` and ``versions`` by backend name, in column order."""
+    """All images on all backends. ``titles`` and ``versions`` by backend name, in column order."""
 
     artifact: str
     labels: tuple[str, ...]
     titles: dict[str, str]
     versions: dict[str, str]
-    pictures: tuple[PicturePrediction, ...]
+    images: tuple[ImagePrediction, ...]
     missing: tuple[tuple[str, str], ...]
 
     def to_json(self, top: int) -> dict[str, Any]:
-        """Return plain JSON values, with the ``top`` classes of each picture."""
+        """Return plain JSON values, with the ``top`` classes of each image."""
         return {
             "schema": "mdeploy-prediction/1",
             "artifact": self.artifact,
@@ -74,7 +74,7 @@ class PredictionReport:
             "missing": [{"name": name, "reason": reason} for name, reason in self.missing],
             "pictures": [
                 {
-                    "picture": item.picture,
+                    "picture": item.image,
                     "agree": item.agree,
                     "max_difference": _number(float(item.difference.max())),
                     "top": [
@@ -87,45 +87,45 @@ class PredictionReport:
                         for index in item.ranking[:top]
                     ],
                 }
-                for item in self.pictures
+                for item in self.images
             ],
         }
 
 
 def predict(
     artifact: Artifact,
-    pictures: Sequence[Path],
+    images: Sequence[Path],
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
     tell: Callable[[str], None] = lambda _message: None,
 ) -> PredictionReport:
-    """Classify every picture on every backend asked for, or every one that can run.
+    """Classify every image on every backend asked for, or every one that can run.
 
-    The first backend in the order of ``mdeploy.backends`` is the reference. Raises ``InputError`` for a bad picture,
-    ``UsageError`` when the model is no classifier of pictures, ``UnavailableError`` when no backend can run.
+    The first backend in the order of ``mdeploy.backends`` is the reference. Raises ``InputError`` for a bad image,
+    ``UsageError`` when the model is no classifier of images, ``UnavailableError`` when no backend can run.
     """
     options = options or PrepareOptions()
-    if not pictures:
-        raise UsageError("no picture was given")
+    if not images:
+        raise UsageError("no image was given")
     spec, output = artifact.manifest.inputs[0], artifact.manifest.outputs[0]
     if len(artifact.manifest.inputs) != 1:
-        raise UsageError(f"{artifact.path}: the model takes {len(artifact.manifest.inputs)} inputs, not one picture")
-    inputs = [picture_input(path, spec) for path in pictures]
+        raise UsageError(f"{artifact.path}: the model takes {len(artifact.manifest.inputs)} inputs, not one image")
+    inputs = [image_input(path, spec) for path in images]
     with ExitStack() as stack:
         sessions, titles, versions, missing = _prepare(artifact, names, options, stack, tell)
         results = []
-        for path, tensor in zip(pictures, inputs, strict=True):
+        for path, tensor in zip(images, inputs, strict=True):
             tell(path.name)
             scores = {
                 name: probabilities(session.run([tensor])[0], output.meaning) for name, session in sessions.items()
             }
-            results.append(PicturePrediction(str(path), scores))
+            results.append(ImagePrediction(str(path), scores))
     classes = len(results[0].reference)
     return PredictionReport(artifact.name, _labels(artifact, classes), titles, versions, tuple(results), tuple(missing))
 
 
 def probabilities(output: npt.NDArray[Any], meaning: str) -> Doubles:
-    """Turn a net's output for one picture into probabilities, in double: (classes,)."""
+    """Turn a net's output for one image into probabilities, in double: (classes,)."""
     values = np.asarray(output, np.float64).reshape(-1)
     if meaning == "probabilities":
         return values

@@ -17,18 +17,18 @@ from mdeploy.backends.base import Array, PrepareOptions
 from mdeploy.backends.optional.engine import EXTRAS
 from mdeploy.backends.registry import select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
-from mdeploy.evaluation.dataset import LabelledPicture, PictureSet
+from mdeploy.evaluation.dataset import ImageSet, LabelledImage
 from mdeploy.evaluation.prediction import probabilities
 from mdeploy.evaluation.statistics import Share, Times
 from mdeploy.evaluation.worker import Worker
 from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.manifest import InputSpec
-from mdeploy.native.images import picture_input
+from mdeploy.native.images import image_input
 from mdeploy.progress import Advance
 
 __all__ = ["Disagreement", "EvaluationReport", "Runtime", "RuntimeOnSet", "SetResult", "evaluate"]
 
-# Runtimes take turns after so many pictures: often enough that a slow spell of the machine hits all of them alike,
+# Runtimes take turns after so many images: often enough that a slow spell of the machine hits all of them alike,
 # seldom enough that caches and clocks settle.
 _TURN = 32
 
@@ -56,7 +56,7 @@ class RuntimeOnSet:
     top1: Share
     top5: Share | None
     agreement: Share | None
-    """Pictures on which it names the same class as the reference; None for the reference itself."""
+    """Images on which it names the same class as the reference; None for the reference itself."""
     max_difference: float | None
     """Largest distance of any probability from the reference's."""
     times: Times
@@ -64,9 +64,9 @@ class RuntimeOnSet:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """A picture for which not all runtimes name the same class."""
+    """An image for which not all runtimes name the same class."""
 
-    picture: str
+    image: str
     label: str
     classes: dict[str, str]
 
@@ -76,7 +76,7 @@ class SetResult:
     """All runtimes on one test set."""
 
     title: str
-    pictures: int
+    images: int
     subset: bool
     runtimes: tuple[RuntimeOnSet, ...]
     disagreements: tuple[Disagreement, ...]
@@ -104,7 +104,7 @@ class EvaluationReport:
             "sets": [
                 {
                     "title": result.title,
-                    "pictures": result.pictures,
+                    "pictures": result.images,
                     "subset": result.subset,
                     "runtimes": [_row_json(row) for row in result.runtimes],
                     "disagreements": [vars(item) for item in result.disagreements],
@@ -124,24 +124,24 @@ class _Tally:
 
 def evaluate(
     artifact: Artifact,
-    sets: Sequence[PictureSet],
+    sets: Sequence[ImageSet],
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
-    advance: Advance = lambda _pictures, _message="": None,
+    advance: Advance = lambda _images, _message="": None,
     ahead: int = 1,
 ) -> EvaluationReport:
-    """Run every picture on every backend asked for, or every one that can run, and compare.
+    """Run every image on every backend asked for, or every one that can run, and compare.
 
-    ``advance`` is told how many more pictures are through all runtimes, and what is being done. ``ahead`` threads
-    prepare the next turn's pictures while the runtimes work; with 0 nothing else runs beside them. Raises
-    ``InputError`` for a bad picture and ``UnavailableError`` when a backend asked for, or every one, is missing.
+    ``advance`` is told how many more images are through all runtimes, and what is being done. ``ahead`` threads
+    prepare the next turn's images while the runtimes work; with 0 nothing else runs beside them. Raises
+    ``InputError`` for a bad image and ``UnavailableError`` when a backend asked for, or every one, is missing.
     """
     options = options or PrepareOptions(threads=1)
     if len(artifact.manifest.inputs) != 1 or artifact.manifest.inputs[0].layout is None:
-        raise UsageError(f"{artifact.path}: the model does not take one picture, so it cannot be evaluated on pictures")
+        raise UsageError(f"{artifact.path}: the model does not take one image, so it cannot be evaluated on images")
     with ExitStack() as stack:
         workers, missing = _start(artifact, names, options, stack, advance)
-        results = tuple(_run_set(artifact, pictures, workers, advance, ahead) for pictures in sets)
+        results = tuple(_run_set(artifact, images, workers, advance, ahead) for images in sets)
         selection = {backend.name: backend for backend in select_backends(list(workers)).present}
         runtimes = tuple(
             Runtime(
@@ -177,11 +177,11 @@ def _start(
 
 
 def _run_set(
-    artifact: Artifact, pictures: PictureSet, workers: dict[str, Worker], advance: Advance, ahead: int
+    artifact: Artifact, images: ImageSet, workers: dict[str, Worker], advance: Advance, ahead: int
 ) -> SetResult:
     tallies = {name: _Tally() for name in workers}
     order = list(workers)
-    for batch, inputs in _turns(pictures, artifact.manifest.inputs[0], ahead):
+    for batch, inputs in _turns(images, artifact.manifest.inputs[0], ahead):
         scores = {}
         for name in order:
             answers = workers[name].run(inputs)
@@ -189,27 +189,25 @@ def _run_set(
             scores[name] = answers.outputs
         _count(batch, scores, artifact.manifest.outputs[0].meaning, list(workers), tallies)
         order = order[1:] + order[:1]
-        advance(len(batch), pictures.name)
+        advance(len(batch), images.name)
     labels = _labels(artifact)
-    rows = tuple(_row(name, tallies, pictures, len(labels)) for name in workers)
+    rows = tuple(_row(name, tallies, images, len(labels)) for name in workers)
     return SetResult(
-        pictures.title,
-        len(pictures.pictures),
-        len(pictures.pictures) < pictures.total,
+        images.title,
+        len(images.images),
+        len(images.images) < images.total,
         rows,
-        _disagreements(pictures, tallies, labels),
+        _disagreements(images, tallies, labels),
     )
 
 
-def _turns(
-    pictures: PictureSet, spec: InputSpec, ahead: int
-) -> Iterator[tuple[Sequence[LabelledPicture], Sequence[Array]]]:
-    """The pictures by turns, each prepared by ``ahead`` threads while the runtimes are at the turn before."""
+def _turns(images: ImageSet, spec: InputSpec, ahead: int) -> Iterator[tuple[Sequence[LabelledImage], Sequence[Array]]]:
+    """The images by turns, each prepared by ``ahead`` threads while the runtimes are at the turn before."""
 
-    def prepare(batch: Sequence[LabelledPicture]) -> list[Array]:
-        return [picture_input(item.path, spec) for item in batch]
+    def prepare(batch: Sequence[LabelledImage]) -> list[Array]:
+        return [image_input(item.path, spec) for item in batch]
 
-    batches = [pictures.pictures[i : i + _TURN] for i in range(0, len(pictures.pictures), _TURN)]
+    batches = [images.images[i : i + _TURN] for i in range(0, len(images.images), _TURN)]
     if not ahead:
         yield from ((batch, prepare(batch)) for batch in batches)
         return
@@ -223,12 +221,12 @@ def _turns(
                     waiting.append(pool.submit(prepare, batches[index + ahead + 1]))
                 yield batch, ready
         finally:
-            for future in waiting:  # an error or Ctrl-C must not wait for pictures that nobody wants
+            for future in waiting:  # an error or Ctrl-C must not wait for images that nobody wants
                 future.cancel()
 
 
 def _count(
-    batch: Sequence[LabelledPicture],
+    batch: Sequence[LabelledImage],
     outputs: dict[str, Array],
     meaning: str,
     names: Sequence[str],
@@ -245,10 +243,10 @@ def _count(
             tally.max_difference = max(tally.max_difference, float(np.abs(scores - reference).max()))
 
 
-def _row(name: str, tallies: dict[str, _Tally], pictures: PictureSet, classes: int) -> RuntimeOnSet:
+def _row(name: str, tallies: dict[str, _Tally], images: ImageSet, classes: int) -> RuntimeOnSet:
     tally, reference = tallies[name], next(iter(tallies))
-    total = len(pictures.pictures)
-    right = sum(found == item.label for found, item in zip(tally.classes, pictures.pictures, strict=True))
+    total = len(images.images)
+    right = sum(found == item.label for found, item in zip(tally.classes, images.images, strict=True))
     is_reference = name == reference
     same = sum(a == b for a, b in zip(tally.classes, tallies[reference].classes, strict=True))
     return RuntimeOnSet(
@@ -261,9 +259,9 @@ def _row(name: str, tallies: dict[str, _Tally], pictures: PictureSet, classes: i
     )
 
 
-def _disagreements(pictures: PictureSet, tallies: dict[str, _Tally], labels: Sequence[str]) -> tuple[Disagreement, ...]:
+def _disagreements(images: ImageSet, tallies: dict[str, _Tally], labels: Sequence[str]) -> tuple[Disagreement, ...]:
     found = []
-    for index, item in enumerate(pictures.pictures):
+    for index, item in enumerate(images.images):
         classes = {name: tally.classes[index] for name, tally in tallies.items()}
         if len(set(classes.values())) > 1:
             named = {name: labels[value] for name, value in classes.items()}

@@ -45,7 +45,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds per picture. Percentiles interpolate linearly between the closest ranks."""
+    """Milliseconds per image. Percentiles interpolate linearly between the closest ranks."""
 
     mean_ms: float
     std_ms: float

@@ -30,7 +30,7 @@ _WARMUP_RUNS = 3
 
 @dataclass(frozen=True)
 class Answers:
-    """What a runtime said to a batch of pictures: (n, classes) in the net's own meaning, and seconds for each."""
+    """What a runtime said to a batch of images: (n, classes) in the net's own meaning, and seconds for each."""
 
     outputs: Array
     seconds: tuple[float, ...]
@@ -59,7 +59,7 @@ class Worker:
         self.close()
 
     def run(self, inputs: Sequence[Array]) -> Answers:
-        """Run pictures one by one."""
+        """Run images one by one."""
         self._send("run", np.stack(inputs))
         answers = self._receive()
         assert isinstance(answers, Answers)
@@ -138,8 +138,8 @@ def _serve(connection: Connection, name: str, path: Path, options: PrepareOption
 
 def _answer(session: Any, batch: Array) -> Answers:
     outputs, seconds = [], []
-    for picture in batch:
-        output, elapsed = _timed(session, [picture])
+    for image in batch:
+        output, elapsed = _timed(session, [image])
         seconds.append(elapsed)
         outputs.append(output.reshape(-1))
     return Answers(np.stack(outputs), tuple(seconds))

@@ -59,7 +59,7 @@ class Checkpoint:
     """Keyword arguments of the entry point; JSON values only."""
     state_dict: Mapping[str, Tensor]
     input: InputSpec
-    """Shape [1, C, H, W] and how a picture becomes it."""
+    """Shape [1, C, H, W] and how an image becomes it."""
     meaning: str = "log_probabilities"
     """Of the output: logits, log_probabilities or probabilities."""
     labels: tuple[str, ...] | None = None
@@ -242,7 +242,7 @@ def _input(value: Any, path: Path) -> InputSpec:
         raise InputError(f"{path}: input must be a dict of the manifest's fields without name and dtype")
     spec = InputSpec.from_json({**value, "name": "input", "dtype": "float32"}, f"{path}: input")
     if spec.layout != "NCHW" or spec.shape[0] != 1:
-        raise InputError(f"{path}: input must be one picture, shape [1, C, H, W] in NCHW, got {list(spec.shape)}")
+        raise InputError(f"{path}: input must be one image, shape [1, C, H, W] in NCHW, got {list(spec.shape)}")
     return spec
 
 

@@ -73,7 +73,7 @@ class Resize:
 
 @dataclass(frozen=True)
 class InputSpec:
-    """One input of the net, and how a picture becomes it: resize, crop, then (pixel / 255 - mean) / std."""
+    """One input of the net, and how an image becomes it: resize, crop, then (pixel / 255 - mean) / std."""
 
     name: str
     shape: tuple[int, ...]
@@ -123,7 +123,7 @@ class GoldenEntry:
     case: str
     kind: str
     seed: int | None = None
-    picture: str | None = None
+    image: str | None = None
 
 
 @dataclass(frozen=True)
@@ -212,8 +212,7 @@ class Manifest:
                 path: {"bytes": entry.bytes, "sha256": entry.sha256} for path, entry in sorted(self.files.items())
             },
             "golden": [
-                {"case": item.case, "kind": item.kind, "seed": item.seed, "picture": item.picture}
-                for item in self.golden
+                {"case": item.case, "kind": item.kind, "seed": item.seed, "picture": item.image} for item in self.golden
             ],
             "operators": dict(sorted(self.operators.items())),
             "parameters": self.parameters,
@@ -259,7 +258,7 @@ def _check_input(spec: InputSpec, key: str) -> None:
     if spec.layout is None:
         return
     if len(spec.shape) != 4:
-        raise InputError(f"{key}.shape: a picture of layout {spec.layout} has 4 dimensions, got {list(spec.shape)}")
+        raise InputError(f"{key}.shape: an image of layout {spec.layout} has 4 dimensions, got {list(spec.shape)}")
     channels = spec.shape[1 if spec.layout == "NCHW" else 3]
     for name, values in (("mean", spec.mean), ("std", spec.std)):
         if values is not None and len(values) != channels:

@@ -290,14 +290,14 @@ class NativeSession(_Handle):
 
 
 def preprocess(rgba: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.float32]:
-    """Turn an RGBA picture (height, width, 4) into the input tensor of ``spec``, with the runtime's own code.
+    """Turn an RGBA image (height, width, 4) into the input tensor of ``spec``, with the runtime's own code.
 
-    Raises ``InputError`` when the result would not have the input's shape, and when the input is no picture.
+    Raises ``InputError`` when the result would not have the input's shape, and when the input is no image.
     """
     if spec.layout is None or spec.dtype != "float32":
-        raise InputError(f"input {spec.name} does not take a picture")
+        raise InputError(f"input {spec.name} does not take an image")
     if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
-        raise UsageError(f"an RGBA picture has shape (height, width, 4) and dtype uint8, not {rgba.shape} {rgba.dtype}")
+        raise UsageError(f"an RGBA image has shape (height, width, 4) and dtype uint8, not {rgba.shape} {rgba.dtype}")
     channels = spec.shape[1] if spec.layout == "NCHW" else spec.shape[3]
     resize = spec.resize
     size = resize.size if resize and resize.size else (0, 0)

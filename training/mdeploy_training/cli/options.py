@@ -64,10 +64,10 @@ def run_options(*, recipe: str, folder: bool = False) -> Callable[[F], F]:
         click.option(
             "--data-root", type=PATH, default=Path("data"), show_default=True, help="Where torchvision keeps CIFAR."
         ),
-        click.option("--size", type=click.IntRange(8, 4096), help="Scale and crop a folder's pictures to this size."),
-        click.option("--skip-corrupt", is_flag=True, help="Leave out pictures that cannot be decoded, and name them."),
-        click.option("--mean", help="R,G,B on the scale 0..1. Default: measured on the training pictures."),
-        click.option("--std", help="R,G,B on the scale 0..1. Default: measured on the training pictures."),
+        click.option("--size", type=click.IntRange(8, 4096), help="Scale and crop a folder's images to this size."),
+        click.option("--skip-corrupt", is_flag=True, help="Leave out images that cannot be decoded, and name them."),
+        click.option("--mean", help="R,G,B on the scale 0..1. Default: measured on the training images."),
+        click.option("--std", help="R,G,B on the scale 0..1. Default: measured on the training images."),
         click.option(
             "--recipe", default=recipe, show_default=True, help="quick, paper, transfer, modern, or a .toml file."
         ),

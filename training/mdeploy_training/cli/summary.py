@@ -50,7 +50,7 @@ def command(model: str, arg: tuple[str, ...], size: int | None, as_json: bool) -
     Console().print(_table(f"{model} ({block}) at {side}x{side}" if block != "None" else model, parts))
     click.echo(
         f"{parameters / 1e6:.2f} M parameters ({4 * parameters / 1e6:.1f} MB as float32), "
-        f"{macs / 1e9:.3f} GMAC for one picture"
+        f"{macs / 1e9:.3f} GMAC for one image"
     )
     if published:
         click.echo(published)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""``mdeploy-train train``: from pictures to a checkpoint."""
+"""``mdeploy-train train``: from images to a checkpoint."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["command"]
 @arg_option
 @run_options(recipe="quick")
 def command(model: str, arg: tuple[str, ...], **flags: Any) -> None:
-    """Train MODEL on labelled pictures and write a checkpoint with its measured accuracy.
+    """Train MODEL on labelled images and write a checkpoint with its measured accuracy.
 
     The number of classes comes from the data. After every epoch the checkpoint, a log and the state for --resume are
     written. SIGTERM and Ctrl-C stop between two steps and keep the state.

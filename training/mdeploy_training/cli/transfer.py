@@ -30,7 +30,7 @@ __all__ = ["command"]
 @arg_option
 @run_options(recipe="transfer")
 def command(start: Path, arg: tuple[str, ...], **flags: Any) -> None:
-    """Train CHECKPOINT's model with a new head on other pictures.
+    """Train CHECKPOINT's model with a new head on other images.
 
     All weights but the classifier's are the start. They are trained further (--set layer_decay=0.7 makes early stages
     slower), or kept as they are by --set freeze=true. The input keeps the checkpoint's mean and std, to which its
@@ -38,7 +38,7 @@ def command(start: Path, arg: tuple[str, ...], **flags: Any) -> None:
 
     \b
     mdeploy-train transfer cifar10.pt --data cifar100 -o cifar100.pt
-    mdeploy-train transfer cifar10.pt --data my-pictures --size 32 --recipe quick --set freeze=true -o mine.pt
+    mdeploy-train transfer cifar10.pt --data my-images --size 32 --recipe quick --set freeze=true -o mine.pt
     """
     trained = checkpoint.load(start)
     kept = {name: value for name, value in trained.arguments.items() if name != "classes"}

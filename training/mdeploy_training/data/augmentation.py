@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Augmentation: the random numbers of a whole batch are drawn first, then any part of the batch can be made from them.
 
-Crop and flip are drawn per picture; RandAugment's operations per group of 16 pictures, so that each runs on a tensor
-of pictures at once; mixup and cutmix (Zhang et al. 2018, Yun et al. 2019) per batch, with the picture at the mirrored
+Crop and flip are drawn per image; RandAugment's operations per group of 16 images, so that each runs on a tensor
+of images at once; mixup and cutmix (Zhang et al. 2018, Yun et al. 2019) per batch, with the image at the mirrored
 position as the partner.
 """
 
@@ -27,7 +27,7 @@ _OPERATIONS = 2  # of RandAugment, as in its paper
 
 @dataclass(frozen=True)
 class Draws:
-    """The random numbers of one batch of B pictures."""
+    """The random numbers of one batch of B images."""
 
     uniform: Tensor
     """(B, 6) in [0, 1): four for the crop, one for the flip, one spare."""
@@ -36,13 +36,13 @@ class Draws:
     signs: Tensor
     """(groups, 2): 1 or -1."""
     weight: float
-    """Share of the picture itself in the mix; 1 where nothing is mixed."""
+    """Share of the image itself in the mix; 1 where nothing is mixed."""
     box: tuple[int, int, int, int] | None
-    """Top, left, bottom, right of what the partner covers (cutmix); None where pictures are blended (mixup)."""
+    """Top, left, bottom, right of what the partner covers (cutmix); None where images are blended (mixup)."""
 
 
 def draw(recipe: Recipe, size: tuple[int, int], generator: torch.Generator) -> Draws:
-    """Draw everything that a batch of pictures of this height and width needs."""
+    """Draw everything that a batch of images of this height and width needs."""
     uniform = torch.rand(recipe.batch, 6, generator=generator)
     groups = -(-recipe.batch // _GROUP)
     operations = torch.randint(len(_TABLE), (groups, _OPERATIONS), generator=generator)
@@ -66,7 +66,7 @@ def _draw_mix(
     middle, centre = row * height, column * width
     top, bottom = (min(max(round(middle + half * side * height), 0), height) for half in (-0.5, 0.5))
     left, right = (min(max(round(centre + half * side * width), 0), width) for half in (-0.5, 0.5))
-    # The box may stick out of the picture: its true area counts.
+    # The box may stick out of the image: its true area counts.
     return 1 - (bottom - top) * (right - left) / (height * width), (top, left, bottom, right)
 
 
@@ -81,14 +81,14 @@ def _beta(alpha: float, generator: torch.Generator) -> float:
 def augment(
     source: Source, chosen: Tensor, positions: Tensor, draws: Draws, recipe: Recipe
 ) -> tuple[Tensor, Tensor, float]:
-    """Make the pictures at some positions of a batch.
+    """Make the images at some positions of a batch.
 
     Args:
         chosen: (B,) indices into ``source`` of the whole batch.
         positions: (n,) of the batch to make.
 
     Returns:
-        (n, 3, H, W) uint8, the (n,) positions whose pictures are mixed in, and the share of the pictures themselves.
+        (n, 3, H, W) uint8, the (n,) positions whose images are mixed in, and the share of the images themselves.
     """
     pixels = _alone(source, chosen, positions, draws, recipe)
     if draws.weight == 1.0:
@@ -123,19 +123,19 @@ def _alone(source: Source, chosen: Tensor, positions: Tensor, draws: Draws, reci
 
 
 def _shifted_and_flipped(pixels: Tensor, uniform: Tensor, padding: int, flipped: Tensor) -> Tensor:
-    """Shift each picture by up to ``padding`` pixels, reflected at the border, and mirror the flipped ones."""
+    """Shift each image by up to ``padding`` pixels, reflected at the border, and mirror the flipped ones."""
     height, width = pixels.shape[2:]
     shifts = (uniform[:, :2] * (2 * padding + 1)).long() - padding
     rows, columns = _reflected(shifts[:, :1], height), _reflected(shifts[:, 1:], width)
     columns = torch.where(flipped, columns.flip(1), columns)
-    picture = torch.arange(len(pixels)).view(-1, 1, 1)
+    image = torch.arange(len(pixels)).view(-1, 1, 1)
     # Channels last, so that one gather moves whole pixels.
-    gathered = pixels.permute(0, 2, 3, 1)[picture, rows.unsqueeze(2), columns.unsqueeze(1)]
+    gathered = pixels.permute(0, 2, 3, 1)[image, rows.unsqueeze(2), columns.unsqueeze(1)]
     return gathered.permute(0, 3, 1, 2)
 
 
 def _reflected(shift: Tensor, size: int) -> Tensor:
-    """Return source indices (N, size) of pictures shifted by ``shift`` (N, 1), mirrored at the borders."""
+    """Return source indices (N, size) of images shifted by ``shift`` (N, 1), mirrored at the borders."""
     index = (torch.arange(size) + shift).abs()
     last = size - 1
     return last - (last - index).abs()

@@ -37,13 +37,13 @@ class Batch:
     labels: Tensor
     """(n,) int64."""
     other_labels: Tensor
-    """(n,) of the pictures mixed in; the same as ``labels`` where nothing is."""
+    """(n,) of the images mixed in; the same as ``labels`` where nothing is."""
     weight: float
     """Share of ``labels`` in the target; ``other_labels`` have the rest."""
 
 
 def steps_per_epoch(source: Source, recipe: Recipe) -> int:
-    """Full batches in the data; pictures that do not fill one are left out of this epoch."""
+    """Full batches in the data; images that do not fill one are left out of this epoch."""
     return len(source) // recipe.batch
 
 
@@ -53,7 +53,7 @@ def training_batches(
     """Yield the batches of one epoch (from 0) from ``first_step`` on.
 
     Args:
-        parts, part: yield only this part of each batch cut into so many equal ones. Pictures come out the same
+        parts, part: yield only this part of each batch cut into so many equal ones. Images come out the same
             whichever part they fall into.
     """
     order = torch.randperm(len(source), generator=_generator(recipe.seed, epoch, -1))
@@ -71,7 +71,7 @@ def training_batches(
 
 
 def evaluation_batches(source: Source, batch: int, *, parts: int = 1, part: int = 0) -> Iterator[tuple[Tensor, Tensor]]:
-    """Yield (pixels, labels) of every picture once; with ``parts``, of every parts-th picture from ``part`` on."""
+    """Yield (pixels, labels) of every image once; with ``parts``, of every parts-th image from ``part`` on."""
 
     def make(start: int) -> tuple[Tensor, Tensor]:
         indices = torch.arange(len(source))[part::parts][start : start + batch]

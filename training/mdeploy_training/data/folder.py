@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Finding labelled pictures: a folder ``{train,test}/CLASS/PICTURE``, or torchvision's CIFAR-10 and CIFAR-100."""
+"""Finding labelled images: a folder ``{train,test}/CLASS/IMAGE``, or torchvision's CIFAR-10 and CIFAR-100."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy_training.data.source import PictureFiles, Pictures, Source, decode
+from mdeploy_training.data.source import ImageFiles, Images, Source, decode
 
 __all__ = ["read_dataset"]
 
@@ -38,18 +38,18 @@ def read_dataset(
     skip_corrupt: bool = False,
     warn: Callable[[str], None] = lambda _: None,
 ) -> tuple[Source, Source]:
-    """Return the training and the test pictures of ``cifar10``, ``cifar100`` or a folder.
+    """Return the training and the test images of ``cifar10``, ``cifar100`` or a folder.
 
     The folder holds train/CLASS/ and test/CLASS/ (or val/CLASS/). What takes more than 2 GiB decoded is read from disk
     again and again.
 
     Args:
         root: where torchvision keeps (and first downloads) CIFAR.
-        size: scale the shorter side of each picture to this and cut out the middle; None takes them as they are.
-        skip_corrupt: leave out a picture that cannot be decoded, and name it through ``warn``, instead of refusing.
+        size: scale the shorter side of each image to this and cut out the middle; None takes them as they are.
+        skip_corrupt: leave out an image that cannot be decoded, and name it through ``warn``, instead of refusing.
 
     Raises:
-        InputError: the folder or a picture is missing or unreadable, the classes differ, or the sizes do.
+        InputError: the folder or an image is missing or unreadable, the classes differ, or the sizes do.
         UnavailableError: torchvision is needed and not installed, or the download failed.
     """
     if name in ("cifar10", "cifar100"):
@@ -65,7 +65,7 @@ def read_dataset(
         raise InputError(f"{name}: train/ and {test_name}/ have different classes: {', '.join(odd[:5])}")
     if train.size != test.size:
         raise InputError(
-            f"{name}: train/ has pictures of {train.size}, {test_name}/ of {test.size}; --size N makes them equal"
+            f"{name}: train/ has images of {train.size}, {test_name}/ of {test.size}; --size N makes them equal"
         )
     return train, test
 
@@ -82,47 +82,47 @@ def _read_folder(folder: Path, reading: _Reading) -> Source:
     except OSError as error:
         raise InputError(f"{folder}: cannot read the folder: {error.strerror}") from error
     if not found:
-        raise InputError(f"{folder}: no pictures; expected CLASS/PICTURE with one of {', '.join(sorted(_SUFFIXES))}")
+        raise InputError(f"{folder}: no images; expected CLASS/IMAGE with one of {', '.join(sorted(_SUFFIXES))}")
     keep = reading.size is None or len(found) * 3 * reading.size**2 <= _MEMORY_BYTES
     paths: list[Path] = []
     labels: list[int] = []
     pixels: list[NDArray[np.uint8]] = []
-    for (path, label), picture in zip(found, _decoded([path for path, _ in found], reading.size, keep), strict=True):
-        if isinstance(picture, InputError):
+    for (path, label), image in zip(found, _decoded([path for path, _ in found], reading.size, keep), strict=True):
+        if isinstance(image, InputError):
             if not reading.skip_corrupt:
-                raise picture
-            reading.warn(f"skipped: {picture}")
+                raise image
+            reading.warn(f"skipped: {image}")
             continue
-        if pixels and picture.shape != pixels[0].shape:
-            raise InputError(f"{path}: {picture.shape[:2]} pixels, others have {pixels[0].shape[:2]}; give --size N")
+        if pixels and image.shape != pixels[0].shape:
+            raise InputError(f"{path}: {image.shape[:2]} pixels, others have {pixels[0].shape[:2]}; give --size N")
         paths.append(path)
         labels.append(label)
         if keep:
-            pixels.append(picture)
+            pixels.append(image)
     if not labels:
-        raise InputError(f"{folder}: none of its pictures can be decoded")
+        raise InputError(f"{folder}: none of its images can be decoded")
     if reading.size is not None and not keep:
-        return PictureFiles(paths, torch.tensor(labels), classes, reading.size)
+        return ImageFiles(paths, torch.tensor(labels), classes, reading.size)
     stacked = torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2).contiguous()
-    return Pictures(stacked, torch.tensor(labels), classes)
+    return Images(stacked, torch.tensor(labels), classes)
 
 
 def _decoded(paths: list[Path], size: int | None, keep: bool) -> list[NDArray[np.uint8] | InputError]:
-    """Decode every picture, also of a data set that stays on disk: a corrupt one shows now, not hours later."""
+    """Decode every image, also of a data set that stays on disk: a corrupt one shows now, not hours later."""
     nothing = np.empty(0, np.uint8)
 
     def read(path: Path) -> NDArray[np.uint8] | InputError:
         try:
-            picture = decode(path, size)
+            image = decode(path, size)
         except InputError as error:
             return error
-        return picture if keep else nothing
+        return image if keep else nothing
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(read, paths))
 
 
-def _read_torchvision(name: str, root: Path, *, train: bool) -> Pictures:
+def _read_torchvision(name: str, root: Path, *, train: bool) -> Images:
     try:
         from torchvision.datasets import CIFAR10, CIFAR100
     except ImportError as error:
@@ -132,4 +132,4 @@ def _read_torchvision(name: str, root: Path, *, train: bool) -> Pictures:
     except (OSError, RuntimeError) as error:
         raise UnavailableError(f"{name}: torchvision could not get the data into {root}: {error}") from error
     pixels = torch.from_numpy(np.ascontiguousarray(dataset.data)).permute(0, 3, 1, 2).contiguous()
-    return Pictures(pixels, torch.tensor(dataset.targets), tuple(dataset.classes))
+    return Images(pixels, torch.tensor(dataset.targets), tuple(dataset.classes))

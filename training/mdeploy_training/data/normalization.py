@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Mean and standard deviation per channel: measured on the training pictures, and written into the checkpoint."""
+"""Mean and standard deviation per channel: measured on the training images, and written into the checkpoint."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mdeploy_training.data.source import Source
 __all__ = ["Normalization"]
 
 _BATCH = 1000
-_SAMPLE = 20_000  # pictures of a data set too large for memory; its third digit hardly moves after these
+_SAMPLE = 20_000  # images of a data set too large for memory; its third digit hardly moves after these
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The two ways in which labelled pictures are held: decoded in memory, or as files that are decoded when needed."""
+"""The two ways in which labelled images are held: decoded in memory, or as files that are decoded when needed."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from torch import Tensor
 
 from mdeploy.errors import InputError
 
-__all__ = ["PictureFiles", "Pictures", "Source", "decode"]
+__all__ = ["ImageFiles", "Images", "Source", "decode"]
 
 
 class Source(Protocol):
-    """Labelled pictures of one size."""
+    """Labelled images of one size."""
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -44,17 +44,17 @@ class Source(Protocol):
     def __len__(self) -> int: ...
 
     def fetch(self, indices: Tensor, crops: Tensor | None = None) -> Tensor:
-        """Return these pictures, (n, 3, H, W) uint8 RGB.
+        """Return these images, (n, 3, H, W) uint8 RGB.
 
         Args:
-            crops: (n, 4) shares of 1 per picture: left, top, width and height of the part to scale to the full size.
+            crops: (n, 4) shares of 1 per image: left, top, width and height of the part to scale to the full size.
                 None takes the middle at the usual scale.
         """
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Decoded pictures in memory."""
+class Images:
+    """Decoded images in memory."""
 
     pixels: Tensor
     """(N, 3, H, W) uint8, RGB."""
@@ -74,16 +74,16 @@ class Pictures:
         if crops is None:
             return chosen
         height, width = self.size
-        pictures = (
-            _crop(Image.fromarray(picture), part, (width, height))
-            for picture, part in zip(chosen.permute(0, 2, 3, 1).numpy(), crops.tolist(), strict=True)
+        images = (
+            _crop(Image.fromarray(image), part, (width, height))
+            for image, part in zip(chosen.permute(0, 2, 3, 1).numpy(), crops.tolist(), strict=True)
         )
-        return _stacked(list(pictures))
+        return _stacked(list(images))
 
 
 @dataclass(frozen=True)
-class PictureFiles:
-    """Pictures that stay on disk, for data sets larger than memory. Threads decode them."""
+class ImageFiles:
+    """Images that stay on disk, for data sets larger than memory. Threads decode them."""
 
     paths: Sequence[Path]
     labels: Tensor
@@ -115,39 +115,39 @@ class PictureFiles:
 
 
 def decode(path: Path, size: int | None) -> NDArray[np.uint8]:
-    """Return the picture as (H, W, 3) uint8 RGB, its shorter side scaled to ``size`` and its middle cut out.
+    """Return the image as (H, W, 3) uint8 RGB, its shorter side scaled to ``size`` and its middle cut out.
 
     Raises ``InputError`` naming the file.
     """
-    picture = _opened(path)
-    if size is not None and picture.size != (size, size):
-        scale = size / min(picture.size)
-        width, height = (max(size, round(side * scale)) for side in picture.size)
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    image = _opened(path)
+    if size is not None and image.size != (size, size):
+        scale = size / min(image.size)
+        width, height = (max(size, round(side * scale)) for side in image.size)
+        image = image.resize((width, height), Image.Resampling.BILINEAR)
         left, top = (width - size) // 2, (height - size) // 2
-        picture = picture.crop((left, top, left + size, top + size))
-    return np.asarray(picture)
+        image = image.crop((left, top, left + size, top + size))
+    return np.asarray(image)
 
 
 def _opened(path: Path) -> Image.Image:
     try:
         with Image.open(path) as opened:
-            picture: Image.Image = opened.convert("RGB")
-            return picture
+            image: Image.Image = opened.convert("RGB")
+            return image
     except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError, SyntaxError) as error:
-        raise InputError(f"{path}: not a readable picture: {error}") from error
+        raise InputError(f"{path}: not a readable image: {error}") from error
 
 
-def _crop(picture: Image.Image, part: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
+def _crop(image: Image.Image, part: Sequence[float], size: tuple[int, int]) -> NDArray[np.uint8]:
     left, top, width, height = part
     box = (
-        left * picture.width,
-        top * picture.height,
-        min(left + width, 1.0) * picture.width,
-        min(top + height, 1.0) * picture.height,
+        left * image.width,
+        top * image.height,
+        min(left + width, 1.0) * image.width,
+        min(top + height, 1.0) * image.height,
     )
-    return np.asarray(picture.resize(size, Image.Resampling.BILINEAR, box=box))
+    return np.asarray(image.resize(size, Image.Resampling.BILINEAR, box=box))
 
 
-def _stacked(pictures: Sequence[NDArray[np.uint8]]) -> Tensor:
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).contiguous()
+def _stacked(images: Sequence[NDArray[np.uint8]]) -> Tensor:
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()

@@ -15,7 +15,7 @@ __all__ = ["resnest50", "resnest50_cifar", "resnest_small"]
 def resnest50_cifar(
     block: Block = "basic", classes: int = 10, radix: int = 2, cardinality: int = 1, seed: int = 0
 ) -> ResNeSt:
-    """ResNeSt-50 for 32x32 pictures, as in Fu and Ge: 16 blocks of either kind.
+    """ResNeSt-50 for 32x32 images, as in Fu and Ge: 16 blocks of either kind.
 
     With the defaults 23.19 M parameters and 1.161 GMAC at 32x32; with ``block="bottleneck"`` 25.43 M and 1.300 GMAC.
     """
@@ -80,7 +80,7 @@ def resnest_small(
     cardinality: int = 1,
     seed: int = 0,
 ) -> ResNeSt:
-    """A small ResNeSt for small pictures, for phones and for tests; one value of each sequence per stage."""
+    """A small ResNeSt for small images, for phones and for tests; one value of each sequence per stage."""
     return ResNeSt(
         ResNeStConfig(
             block=block,

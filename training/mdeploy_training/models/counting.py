@@ -25,7 +25,7 @@ class Part:
     """Of its output, without the batch."""
     parameters: int
     macs: int
-    """Of convolutions and linear layers, for one picture."""
+    """Of convolutions and linear layers, for one image."""
 
 
 def count_parts(model: nn.Module, shape: Sequence[int]) -> list[Part]:

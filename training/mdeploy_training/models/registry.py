@@ -17,7 +17,7 @@ from mdeploy.formats.manifest import InputSpec, Resize
 from mdeploy_training.data import Normalization
 from mdeploy_training.run.optimization import head_of
 
-__all__ = ["full_arguments", "make_checkpoint", "new_model", "picture_input", "transferred_model", "with_classes"]
+__all__ = ["full_arguments", "image_input", "make_checkpoint", "new_model", "transferred_model", "with_classes"]
 
 
 def _factory(name: str) -> Callable[..., Any]:
@@ -81,8 +81,8 @@ def transferred_model(start: Checkpoint, arguments: Mapping[str, Any]) -> nn.Mod
     return model
 
 
-def picture_input(height: int, width: int, normalization: Normalization) -> InputSpec:
-    """Return the input of a net trained on RGB pictures: the shorter side to size, then the middle."""
+def image_input(height: int, width: int, normalization: Normalization) -> InputSpec:
+    """Return the input of a net trained on RGB images: the shorter side to size, then the middle."""
     square = height == width
     return InputSpec(
         name="input",

@@ -166,7 +166,7 @@ class BasicBlock(_SplitAttentionBlock):
 
 
 class ResNeSt(nn.Module):
-    """The network: (N, 3, H, W) float32 pictures -> (N, classes) log-probabilities."""
+    """The network: (N, 3, H, W) float32 images -> (N, classes) log-probabilities."""
 
     def __init__(self, config: ResNeStConfig) -> None:
         super().__init__()

@@ -18,7 +18,7 @@ __all__ = ["RunResult", "read_results"]
 
 @dataclass(frozen=True)
 class RunResult:
-    """One run. Accuracies are shares of 1 on the test pictures, one per epoch."""
+    """One run. Accuracies are shares of 1 on the test images, one per epoch."""
 
     path: Path
     block: str
@@ -33,7 +33,7 @@ class RunResult:
 
     @property
     def final_accuracy(self) -> float:
-        """After the last epoch: picking the best one would fit the test pictures."""
+        """After the last epoch: picking the best one would fit the test images."""
         return self.accuracy[-1]
 
     @property

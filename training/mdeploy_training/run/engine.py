@@ -35,13 +35,13 @@ class Stopped(Exception):  # noqa: N818  (it is a wish, not an error)
 
 @dataclass(frozen=True)
 class EpochResult:
-    """What one epoch did. Losses are means per picture, accuracies shares of 1."""
+    """What one epoch did. Losses are means per image, accuracies shares of 1."""
 
     epoch: int
     """1 after the first epoch."""
     train_loss: float
     train_accuracy: float
-    """On augmented pictures, while the weights still moved."""
+    """On augmented images, while the weights still moved."""
     test_loss: float
     test_accuracy: float
     lr: float
@@ -59,7 +59,7 @@ class Trained:
     accuracy: float
     lr: float
     seconds: float
-    pictures: int
+    images: int
 
 
 @dataclass
@@ -131,14 +131,14 @@ class Engine:
             test_accuracy=test_accuracy,
             lr=trained.lr,
             seconds=trained.seconds,
-            images_per_second=trained.pictures / trained.seconds,
+            images_per_second=trained.images / trained.seconds,
         )
 
     def train_epoch(self, train: Source, advance: Callable[[int], None]) -> Trained:
         """Train to the end of the present epoch. Raises as ``run`` does."""
         progress, steps = self.progress, steps_per_epoch(train, self.recipe)
         if not steps:
-            raise UsageError(f"{len(train)} training pictures do not fill one batch of {self.recipe.batch}")
+            raise UsageError(f"{len(train)} training images do not fill one batch of {self.recipe.batch}")
         self._train_mode()
         sums = torch.tensor([progress.loss, progress.correct], dtype=torch.float64, device=self.world.device)
         start = time.perf_counter() - progress.seconds
@@ -153,10 +153,10 @@ class Engine:
                 progress.loss, progress.correct = self.world.total(sums).tolist()
                 progress.seconds = time.perf_counter() - start
                 raise Stopped
-        pictures = steps * self.recipe.batch
-        loss, correct = (self.world.total(sums) / pictures).tolist()
+        images = steps * self.recipe.batch
+        loss, correct = (self.world.total(sums) / images).tolist()
         self.progress = Progress(progress.epoch + 1)
-        return Trained(loss, correct, lr, time.perf_counter() - start, pictures)
+        return Trained(loss, correct, lr, time.perf_counter() - start, images)
 
     def _batches(self, train: Source) -> Iterator[tuple[Batch, ...]]:
         """Yield this process's share of each step from the present one on, cut into its micro-batches."""
@@ -257,7 +257,7 @@ class Engine:
 def evaluate(
     model: nn.Module, source: Source, normalization: Normalization, world: World, batch: int = 500
 ) -> tuple[float, float]:
-    """Return mean loss and accuracy over all pictures, in float32 and eval mode; the model's modes are restored."""
+    """Return mean loss and accuracy over all images, in float32 and eval mode; the model's modes are restored."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     sums = torch.zeros(2, dtype=torch.float64, device=world.device)

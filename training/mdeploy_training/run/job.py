@@ -23,9 +23,9 @@ from mdeploy_training.data import Normalization, Source, read_dataset
 from mdeploy_training.data.batches import steps_per_epoch
 from mdeploy_training.models.registry import (
     full_arguments,
+    image_input,
     make_checkpoint,
     new_model,
-    picture_input,
     transferred_model,
     with_classes,
 )
@@ -41,7 +41,7 @@ __all__ = ["DataChoice", "LoadedData", "TrainingJob", "device_name", "load_data"
 
 @dataclass(frozen=True, kw_only=True)
 class DataChoice:
-    """Which pictures, and how they become inputs."""
+    """Which images, and how they become inputs."""
 
     name: str
     """cifar10, cifar100, or a folder."""
@@ -74,7 +74,7 @@ class TrainingJob:
 
 @dataclass(frozen=True)
 class LoadedData:
-    """Pictures and how they become inputs."""
+    """Images and how they become inputs."""
 
     train: Source
     test: Source
@@ -122,7 +122,7 @@ def _run(
 ) -> float:
     train = data.train
     arguments = with_classes(job.model, job.arguments, len(train.classes))
-    spec = picture_input(*train.size, data.normalization)
+    spec = image_input(*train.size, data.normalization)
     model = new_model(job.model, arguments) if job.start is None else transferred_model(job.start, arguments)
     # Checks the number of classes before the work, not after it.
     make_checkpoint(job.model, arguments, model, spec, train.classes, {})
@@ -161,10 +161,10 @@ def _run(
 
 
 def load_data(choice: DataChoice, world: World, say: Callable[[str], None]) -> LoadedData:
-    """Read the pictures, and measure mean and std where none are given."""
+    """Read the images, and measure mean and std where none are given."""
     if (choice.mean is None) != (choice.std is None):
         raise UsageError("--mean and --std go together")
-    with world.first_goes_first(), status("reading pictures"):
+    with world.first_goes_first(), status("reading images"):
         train, test = read_dataset(
             choice.name, root=choice.root, size=choice.size, skip_corrupt=choice.skip_corrupt, warn=say
         )

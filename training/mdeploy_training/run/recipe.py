@@ -34,7 +34,7 @@ class Recipe:
 
     epochs: int
     batch: int
-    """Pictures per step, over all processes."""
+    """Images per step, over all processes."""
     lr: float
     """Peak learning rate, for the whole batch."""
     momentum: float = 0.0
@@ -56,7 +56,7 @@ class Recipe:
     crop_padding: int = 0
     """Random crops after reflecting the border by so many pixels."""
     crop_area: float = 0.0
-    """Random crops of at least this share of the picture, scaled to full size, as for ImageNet; 0 switches them off."""
+    """Random crops of at least this share of the image, scaled to full size, as for ImageNet; 0 switches them off."""
     flip: bool = False
     """Random horizontal flips."""
     randaugment: float = 0.0

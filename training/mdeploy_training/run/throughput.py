@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from mdeploy_training.data import Normalization, Pictures
+from mdeploy_training.data import Images, Normalization
 from mdeploy_training.run.engine import Engine
 from mdeploy_training.run.parallel import World
 from mdeploy_training.run.recipe import Precision, Recipe
@@ -47,12 +47,12 @@ def measure_throughput(
     rounds: int,
     advance: Callable[[int], None] = lambda _: None,
 ) -> list[Throughput]:
-    """Train on random pictures in each form in turn, ``rounds`` times after one round to warm up."""
+    """Train on random images in each form in turn, ``rounds`` times after one round to warm up."""
     generator = torch.Generator().manual_seed(0)
     count = recipe.batch * steps
     pixels = torch.randint(0, 256, (count, 3, size, size), generator=generator, dtype=torch.uint8)
     labels = torch.randint(0, classes, (count,), generator=generator)
-    pictures = Pictures(pixels, labels, tuple(map(str, range(classes))))
+    images = Images(pixels, labels, tuple(map(str, range(classes))))
     normalization = Normalization((0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     engines = [
         Engine(
@@ -67,7 +67,7 @@ def measure_throughput(
     for turn in range(rounds + 1):
         for engine, samples in zip(engines, seconds, strict=True):
             start = time.perf_counter()
-            engine.train_epoch(pictures, advance)
+            engine.train_epoch(images, advance)
             if turn:
                 samples.append(time.perf_counter() - start)
     rates = [count / statistics.median(samples) for samples in seconds]

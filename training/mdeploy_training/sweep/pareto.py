@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""What a sweep found: which trials no other one beats, as a table and as a picture."""
+"""What a sweep found: which trials no other one beats, as a table and as an image."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mdeploy.errors import UnavailableError, UsageError
 from mdeploy.formats import checkpoint
 from mdeploy_training.models.calibration import calibrate
-from mdeploy_training.models.registry import make_checkpoint, new_model, picture_input, with_classes
+from mdeploy_training.models.registry import image_input, make_checkpoint, new_model, with_classes
 from mdeploy_training.results.log import read_log
 from mdeploy_training.run.engine import EpochResult
 from mdeploy_training.run.job import LoadedData, TrainingJob, run_job
@@ -223,7 +223,7 @@ def _run_trial(
         say(f"{title}: impossible: {error}")
         raise optuna.TrialPruned from error
     trial.set_user_attr("parameters", sum(parameter.numel() for parameter in model.parameters()))
-    spec = picture_input(*data.train.size, data.normalization)
+    spec = image_input(*data.train.size, data.normalization)
     untrained = output.with_suffix(".untrained.pt")
     made = make_checkpoint(sweep.job.model, arguments, calibrate(model, spec.shape), spec, None, {"epochs": 0})
     checkpoint.save(made, untrained)

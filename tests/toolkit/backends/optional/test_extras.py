@@ -334,7 +334,7 @@ def test_predict_and_evaluate_take_extras(
     flags: Sequence[str] = ["--backends", "onnxruntime,openvino", "--json"]
     assert run(["predict", str(calibrated.path), str(folder), "--markdown", str(tmp_path / "4.md"), *flags]) == 0
     report = json.loads(capsys.readouterr().out)
-    assert all(picture["max_difference"] < 1e-5 for picture in report["pictures"])
+    assert all(image["max_difference"] < 1e-5 for image in report["pictures"])
     assert "OpenVINO score" in (tmp_path / "4.md").read_text()
     data = ["--data", str(folder.parent), "--markdown", str(tmp_path / "5.md")]
     for ahead in ("0", "1", "3"):
@@ -343,4 +343,4 @@ def test_predict_and_evaluate_take_extras(
         assert [row["runtime"] for row in result["runtimes"]] == ["onnxruntime", "openvino"]
         assert result["runtimes"][1]["agreement"]["count"] == 3
     assert "| OpenVINO |" in (tmp_path / "5.md").read_text()
-    assert "same class for every picture" in (tmp_path / "5.md").read_text()
+    assert "same class for every image" in (tmp_path / "5.md").read_text()

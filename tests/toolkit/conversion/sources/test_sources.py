@@ -96,7 +96,7 @@ def test_programs_and_graphs_whatever_their_name(tmp_path: Path, kind: str) -> N
     assert (loaded.graph is None) == (kind != "onnx")
 
 
-def test_a_picture_is_recognised(tmp_path: Path) -> None:
+def test_a_image_is_recognised(tmp_path: Path) -> None:
     path = save("torchscript", tmp_path / "m.pt")
     spec = open_source(path, SourceOptions(input_shapes={"image": (1, 3, 8, 8)})).inputs[0]
     assert (spec.name, spec.layout, spec.color_order) == ("image", "NCHW", "rgb")

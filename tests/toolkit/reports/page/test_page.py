@@ -36,7 +36,7 @@ def evaluation() -> dict[str, Any]:
         return {"name": name, "title": name.title(), "version": "1", **sizes}
 
     rows = [row("torch", 88, 4.0, None), row("mdeploy", 88, 0.4, {"count": 100, "total": 100})]
-    result = {"title": "photos, 100 pictures", "pictures": 100, "subset": False, "runtimes": rows, "disagreements": []}
+    result = {"title": "photos, 100 images", "pictures": 100, "subset": False, "runtimes": rows, "disagreements": []}
     head = {"schema": "mdeploy-evaluation/1", "artifact": "net", "threads": 1, "missing": []}
     return {**head, "runtimes": [runtime("torch"), runtime("mdeploy")], "sets": [result]}
 

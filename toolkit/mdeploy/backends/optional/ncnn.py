@@ -67,8 +67,8 @@ def load(folder: Path, spec: NetSpec, threads: int) -> Run:
     def run(inputs: Sequence[Any]) -> Sequence[Any]:
         with net.create_extractor() as extractor:
             held = [ncnn.Mat(np.ascontiguousarray(array[0])) for array in inputs]  # ncnn has no batch
-            for index, picture in enumerate(held):
-                extractor.input(f"in{index}", picture.clone())
+            for index, image in enumerate(held):
+                extractor.input(f"in{index}", image.clone())
             outputs = []
             for index, info in enumerate(spec.outputs):
                 status, value = extractor.extract(f"out{index}")

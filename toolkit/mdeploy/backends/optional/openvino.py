@@ -24,7 +24,7 @@ def make(model: Path, folder: Path, spec: NetSpec) -> None:  # noqa: ARG001
 
 
 def load(folder: Path, spec: NetSpec, threads: int) -> Run:
-    """Compile for the CPU, for the shortest time of one picture."""
+    """Compile for the CPU, for the shortest time of one image."""
     import openvino
 
     settings: dict[str, Any] = {

@@ -91,7 +91,7 @@ def conv_transpose(context: NodeContext) -> None:
 
 
 def _tall(context: NodeContext, index: int) -> str:
-    """A line as a picture of height 1: an input or a kernel of three dimensions with a new one before the last."""
+    """A line as an image of height 1: an input or a kernel of three dimensions with a new one before the last."""
     array = context.constant(index)
     if array is not None:
         return context.weight(array[:, :, np.newaxis], "kernel")

@@ -17,7 +17,7 @@ __all__ = ["conv_3d", "conv_transpose_3d"]
 
 
 def conv_3d(context: NodeContext, window: Window, group: int) -> None:
-    """Every output slice is a picture whose channels are those of the input slices that the kernel covers."""
+    """Every output slice is an image whose channels are those of the input slices that the kernel covers."""
     batch, channels, depth, height, width = context.shape()
     kernel = context.need_constant(1, "the kernel")
     maps, deep = kernel.shape[0], window.kernels[0]
@@ -43,10 +43,8 @@ def conv_3d(context: NodeContext, window: Window, group: int) -> None:
         "pads": [*window.head[1:], *window.tail[1:]],
         "group": group,
     }
-    pictures = context.then("Conv", [blob, weight, *bias], **args)
-    context.finish(
-        moved(context, pictures, [batch, slices, maps, rows * columns], [0, 2, 1, 3], context.output_shape())
-    )
+    images = context.then("Conv", [blob, weight, *bias], **args)
+    context.finish(moved(context, images, [batch, slices, maps, rows * columns], [0, 2, 1, 3], context.output_shape()))
 
 
 def conv_transpose_3d(
@@ -57,7 +55,7 @@ def conv_transpose_3d(
     adjs: Sequence[int],
     group: int,
 ) -> None:
-    """Every input slice gives a picture for each slice of the kernel; a 0/1 matrix adds them up where they overlap.
+    """Every input slice gives an image for each slice of the kernel; a 0/1 matrix adds them up where they overlap.
 
     ``pads`` are three heads and three tails.
     """
@@ -70,7 +68,7 @@ def conv_transpose_3d(
         (channels, kernel.shape[1], deep, dilations[1] * (high - 1) + 1, dilations[2] * (wide - 1) + 1), np.float32
     )
     spread[..., :: dilations[1], :: dilations[2]] = kernel
-    pictures = moved(
+    images = moved(
         context,
         context.blob(),
         [batch, channels, depth, height * width],
@@ -87,7 +85,7 @@ def conv_transpose_3d(
     }
     parts = moved(
         context,
-        context.then("ConvTranspose", [pictures, weight], **args),
+        context.then("ConvTranspose", [images, weight], **args),
         [batch, depth, maps, deep, rows * columns],
         [0, 2, 4, 1, 3],
         [batch * maps * rows * columns, depth * deep],

@@ -46,7 +46,7 @@ def batch_normalization(context: NodeContext) -> None:
 
 @converts("InstanceNormalization", since=6, to="InstanceNorm")
 def instance_normalization(context: NodeContext) -> None:
-    """Each channel of each picture by itself."""
+    """Each channel of each image by itself."""
     shape = context.shape()
     inputs = [context.blob(1), context.blob(2)]
     args: Args = {"epsilon": float(context.attribute("epsilon", 1e-5)), "order": "NCHW"}

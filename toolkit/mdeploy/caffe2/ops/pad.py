@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Padding: Caffe2 pads the two spatial dimensions of a picture, everything else is composed."""
+"""Padding: Caffe2 pads the two spatial dimensions of an image, everything else is composed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__: list[str] = []
     dtypes=("float32", "int32", "int64"),
 )
 def pad(context: NodeContext) -> None:
-    """Negative pads cut. Reflection must not reach further than the picture: Caffe2 reads past the end there."""
+    """Negative pads cut. Reflection must not reach further than the image: Caffe2 reads past the end there."""
     shape = context.shape()
     heads, tails = _pads(context)
     mode = context.attribute("mode", "constant")
@@ -43,7 +43,7 @@ def pad(context: NodeContext) -> None:
                 raise Unsupported(f"reflects further than axis {axis} is long", "pad by less")
     if not axes:
         context.finish(blob)
-    elif _is_picture(context, axes) and mode in ("constant", "reflect", "edge"):
+    elif _is_image(context, axes) and mode in ("constant", "reflect", "edge"):
         pads = [heads[2], heads[3], tails[2], tails[3]]
         context.add("PadImage", [blob], pads=pads, mode=mode, value=float(_value(context)), order="NCHW")
     elif mode == "constant":
@@ -61,7 +61,7 @@ def pad(context: NodeContext) -> None:
         raise Unsupported(f"mode {mode!r}", "use constant, reflect, edge or wrap")
 
 
-def _is_picture(context: NodeContext, axes: list[int]) -> bool:
+def _is_image(context: NodeContext, axes: list[int]) -> bool:
     return len(context.shape()) == 4 and min(axes) >= 2 and context.dtype() == "float32"
 
 

@@ -36,7 +36,7 @@ def max_pool(context: NodeContext) -> None:
         return
     flat = _flat(window)
     args: Args = {"kernels": flat.kernels, "strides": flat.strides, "pads": flat.pads()}
-    _finish(context, context.then("MaxPool", [_picture(context)], **args))
+    _finish(context, context.then("MaxPool", [_image(context)], **args))
 
 
 @converts(
@@ -54,7 +54,7 @@ def average_pool(context: NodeContext) -> None:
         average_by_axis(context, window, counted)
         return
     flat = _flat(window)
-    blob, pads = _picture(context), flat.pads()
+    blob, pads = _image(context), flat.pads()
     if pads_first:
         # Zeros put in beforehand are data to Caffe2, and its own padding is then only what rounding up adds.
         blob = context.then("PadImage", [blob], pads=flat.pads(with_extra=False), mode="constant", value=0.0)
@@ -66,7 +66,7 @@ def average_pool(context: NodeContext) -> None:
 
 @converts("LpPool", since=2, to=f"Abs, Pow, AveragePool, Scale, Pow; {_BY_AXIS}, by FC with a constant matrix")
 def lp_pool(context: NodeContext) -> None:
-    """A sum is a mean times the size of the window; zeros around the picture add nothing."""
+    """A sum is a mean times the size of the window; zeros around the image add nothing."""
     window = _window(context)
     power = float(context.attribute("p", 2))
     if not _fits(window, window.pads()):
@@ -75,7 +75,7 @@ def lp_pool(context: NodeContext) -> None:
         return
     flat = _flat(window)
     args: Args = {"kernels": flat.kernels, "strides": flat.strides, "pads": flat.pads(), "count_include_pad": 1}
-    blob = context.then("Pow", [context.then("Abs", [_picture(context)])], exponent=power)
+    blob = context.then("Pow", [context.then("Abs", [_image(context)])], exponent=power)
     total = context.then("Scale", [context.then("AveragePool", [blob], **args)], scale=float(prod(window.kernels)))
     _finish(context, context.then("Pow", [total], exponent=1.0 / power))
 
@@ -119,13 +119,13 @@ def _window(context: NodeContext) -> Window:
 
 
 def _fits(window: Window, pads: list[int]) -> bool:
-    """Whether Caffe2 pools this window itself, in a picture: no dilation, and pads smaller than the kernel."""
+    """Whether Caffe2 pools this window itself, in an image: no dilation, and pads smaller than the kernel."""
     narrow = all(pad < kernel for pad, kernel in zip(pads, window.kernels * 2, strict=True))
     return narrow and len(window.kernels) < 3 and set(window.dilations) == {1}
 
 
 def _flat(window: Window) -> Window:
-    """The window in two dimensions: a line is a picture of height 1."""
+    """The window in two dimensions: a line is an image of height 1."""
     if len(window.kernels) == 2:
         return window
     return Window(
@@ -138,7 +138,7 @@ def _flat(window: Window) -> Window:
     )
 
 
-def _picture(context: NodeContext) -> str:
+def _image(context: NodeContext) -> str:
     return context.blob() if len(context.shape()) == 4 else context.then("ExpandDims", [context.blob()], dims=[2])
 
 

@@ -64,7 +64,7 @@ def max_indices(context: NodeContext, window: Window) -> None:
     """ONNX's second output: where in the whole input, counted flat, the maximum of each window stands."""
     shape = context.shape()
     if len(shape) != 4:
-        raise Unsupported("Indices of other than two spatial dimensions", "pool pictures, or leave return_indices out")
+        raise Unsupported("Indices of other than two spatial dimensions", "pool images, or leave return_indices out")
     taps = [_taps(window, axis, shape[axis]) for axis in (2, 3)]
     (rows, columns), (high, wide) = (len(taps[0]), len(taps[1])), window.kernels
     blob = context.blob()

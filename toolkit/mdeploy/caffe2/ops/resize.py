@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Resizing, exactly as ONNX means it in each of its many modes.
 
-Every mode is linear in the picture and works on one axis at a time. onnxruntime is asked what it does to a basis
+Every mode is linear in the image and works on one axis at a time. onnxruntime is asked what it does to a basis
 (resize_response.py), and the answer is written down: as indices for the nearest modes, as a matrix for the others.
 """
 
@@ -71,7 +71,7 @@ def _resize_together(context: NodeContext, crops: bool) -> None:
         blob = multiply_along(context, blob, rank, axis, response)
         inside = inside * response.any(axis=0).reshape([-1 if index == axis else 1 for index in range(rank)])
     value = float(context.attribute("extrapolation_value", 0.0))
-    if crops and value and not inside.all():  # outside of the picture the products gave zero
+    if crops and value and not inside.all():  # outside of the image the products gave zero
         outside = np.broadcast_to((1 - inside) * np.float32(value), context.output_shape())
         blob = context.then("Add", [blob, context.weight(outside, "outside")])
     context.finish(blob)

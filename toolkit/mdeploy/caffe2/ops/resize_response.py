@@ -22,7 +22,7 @@ def response_along(context: NodeContext, axis: int, scale: float | None) -> Arra
     attributes = {
         name: attribute.value for name, attribute in node.attributes.items() if name not in ("axes", "scales")
     }
-    # The basis lies along the last axis of (size, 1, 1, size): rows are separate pictures of one line.
+    # The basis lies along the last axis of (size, 1, 1, size): rows are separate images of one line.
     floats, ints = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
     initializers = []
     if node.op_type == "Upsample" and context.opset < 9:
@@ -60,7 +60,7 @@ def responses(context: NodeContext) -> dict[int, Array]:
     model, axes = _whole_node(context)
     small = [size if axis in axes else 1 for axis, size in enumerate(shape)]
     ones = _run(model, np.ones(small, np.float32))
-    # A line through a place that no other axis puts outside of the picture.
+    # A line through a place that no other axis puts outside of the image.
     place = list(np.unravel_index(int(np.abs(ones).argmax()), ones.shape))
     found = {}
     for axis in axes:

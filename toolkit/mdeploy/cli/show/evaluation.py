@@ -21,7 +21,7 @@ def paper_table(report: EvaluationReport) -> Table:
     """The paper's Table 5: accuracy and mean time on every test set, and the size of the model."""
     headings = ["Runtime"]
     for result in report.sets:
-        name = f"{result.pictures:,} pictures"
+        name = f"{result.images:,} images"
         headings += [f"Test acc, {name} (%)", f"Avg time, {name} (ms)"]
     rows = []
     for index, runtime in enumerate(report.runtimes):
@@ -80,15 +80,15 @@ def to_markdown(report: EvaluationReport) -> str:
     for result in report.sets:
         parts.append(f"### {result.title}\n\n" + markdown_table(set_table(report, result)))
         if not result.disagreements and len(result.runtimes) > 1:
-            parts.append("Every runtime names the same class for every picture.\n")
+            parts.append("Every runtime names the same class for every image.\n")
         elif result.disagreements:
             lines = "\n".join(
-                f"- {item.picture}: " + ", ".join(f"{name} says {label}" for name, label in item.classes.items())
+                f"- {item.image}: " + ", ".join(f"{name} says {label}" for name, label in item.classes.items())
                 for item in result.disagreements[:_LISTED]
             )
             if len(result.disagreements) > _LISTED:
                 lines += f"\n- and {len(result.disagreements) - _LISTED} more"
-            parts.append(f"Pictures on which the runtimes disagree:\n\n{lines}\n")
+            parts.append(f"Images on which the runtimes disagree:\n\n{lines}\n")
     parts.append("### Runtimes\n\n" + markdown_table(runtime_table(report)))
     if report.missing:
         parts.append("Not run:\n\n" + "".join(f"- {name}: {reason}\n" for name, reason in report.missing))
@@ -109,7 +109,7 @@ def to_csv(report: EvaluationReport) -> str:
             low, high = row.top1.interval
             times = row.times
             writer.writerow(
-                [result.title, result.pictures, row.runtime, runtime.version, row.top1.value, low, high]
+                [result.title, result.images, row.runtime, runtime.version, row.top1.value, low, high]
                 + ["" if row.top5 is None else row.top5.value]
                 + ["" if row.agreement is None else row.agreement.value]
                 + ["" if row.max_difference is None else row.max_difference]
@@ -122,7 +122,7 @@ def to_csv(report: EvaluationReport) -> str:
 def markdown_table(table: Table) -> str:
     """A table in Markdown, numbers to the right."""
     headings, rows = table
-    words = ("Runtime", "Class", "Picture")
+    words = ("Runtime", "Class", "Image")
     lines = [headings, ["---" if heading in words else "---:" for heading in headings], *rows]
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Predictions as tables: the form of the paper's Table 4 for few pictures, one line a picture for many."""
+"""Predictions as tables: the form of the paper's Table 4 for few images, one line an image for many."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mdeploy.cli.show.evaluation import markdown_table
-from mdeploy.evaluation.prediction import PicturePrediction, PredictionReport
+from mdeploy.evaluation.prediction import ImagePrediction, PredictionReport
 
 __all__ = ["print_predictions", "to_markdown"]
 
@@ -20,21 +20,21 @@ _Content = tuple[str, list[str], list[list[str]]]  # title, headings, rows
 
 def print_predictions(report: PredictionReport, top: int, console: Console) -> None:
     """Print the tables, then what did not run."""
-    if len(report.pictures) <= _FEW:
-        for picture in report.pictures:
-            console.print(_render(_one(report, picture, top)))
+    if len(report.images) <= _FEW:
+        for image in report.images:
+            console.print(_render(_one(report, image, top)))
     else:
         console.print(_render(_many(report)))
-        agreeing = sum(picture.agree for picture in report.pictures)
-        console.print(f"all runtimes name the same class for {agreeing} of {len(report.pictures)} pictures")
+        agreeing = sum(image.agree for image in report.images)
+        console.print(f"all runtimes name the same class for {agreeing} of {len(report.images)} images")
     for name, reason in report.missing:
         console.print(f"{escape(name)}: [dim]not run[/]: {escape(reason)}", highlight=False)
 
 
 def to_markdown(report: PredictionReport, top: int) -> str:
     """The same tables in Markdown."""
-    tables = [_one(report, picture, top) for picture in report.pictures[:_FEW]]
-    parts = tables if len(report.pictures) <= _FEW else [_many(report)]
+    tables = [_one(report, image, top) for image in report.images[:_FEW]]
+    parts = tables if len(report.images) <= _FEW else [_many(report)]
     text = "\n".join(f"### {title}\n\n{markdown_table((headings, rows))}" for title, headings, rows in parts)
     missing = "".join(f"- {name}: {reason}\n" for name, reason in report.missing)
     return text + (f"\nNot run:\n\n{missing}" if missing else "")
@@ -44,30 +44,30 @@ def _render(content: _Content) -> Table:
     title, headings, rows = content
     table = Table(title=escape(title), title_justify="left")
     for heading in headings:
-        table.add_column(heading, justify="left" if heading in ("Picture", "Class") else "right")
+        table.add_column(heading, justify="left" if heading in ("Image", "Class") else "right")
     for row in rows:
         table.add_row(*(escape(cell).replace(_DISAGREE, f"[bold red]{_DISAGREE}[/]") for cell in row))
     return table
 
 
-def _one(report: PredictionReport, picture: PicturePrediction, top: int) -> _Content:
-    difference = picture.difference
+def _one(report: PredictionReport, image: ImagePrediction, top: int) -> _Content:
+    difference = image.difference
     rows = []
-    for place, index in enumerate(picture.ranking[:top], start=1):
-        scores = [_score(float(values[index])) for values in picture.probabilities.values()]
+    for place, index in enumerate(image.ranking[:top], start=1):
+        scores = [_score(float(values[index])) for values in image.probabilities.values()]
         rows.append([str(place), report.labels[index], *scores, *_compared(report, f"{difference[index]:.1e}")])
-    title = f"{picture.picture}: scores by {report.artifact}"
+    title = f"{image.image}: scores by {report.artifact}"
     return title, ["#", "Class", *_score_headings(report), *_compared(report, "max difference")], rows
 
 
 def _many(report: PredictionReport) -> _Content:
     rows = []
-    for picture in report.pictures:
-        best = picture.ranking[0]
-        label = report.labels[best] + ("" if picture.agree else f" {_DISAGREE}")
-        scores = [_score(float(values[best])) for values in picture.probabilities.values()]
-        rows.append([picture.picture, label, *scores, *_compared(report, f"{picture.difference.max():.1e}")])
-    headings = ["Picture", "Class", *_score_headings(report), *_compared(report, "max difference")]
+    for image in report.images:
+        best = image.ranking[0]
+        label = report.labels[best] + ("" if image.agree else f" {_DISAGREE}")
+        scores = [_score(float(values[best])) for values in image.probabilities.values()]
+        rows.append([image.image, label, *scores, *_compared(report, f"{image.difference.max():.1e}")])
+    headings = ["Image", "Class", *_score_headings(report), *_compared(report, "max difference")]
     return f"Predictions of {report.artifact}", headings, rows
 
 

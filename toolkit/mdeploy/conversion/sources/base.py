@@ -14,7 +14,7 @@ import torch
 
 from mdeploy.formats.manifest import InputSpec, Source
 
-__all__ = ["LoadedSource", "SourceOptions", "picture_spec"]
+__all__ = ["LoadedSource", "SourceOptions", "image_spec"]
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class LoadedSource:
     messages: tuple[str, ...] = ()
 
 
-def picture_spec(name: str, shape: tuple[int, ...], dtype: str = "float32") -> InputSpec:
-    """An input that nothing is known about but its shape: a picture where it looks like one, in RGB, 0 to 1."""
+def image_spec(name: str, shape: tuple[int, ...], dtype: str = "float32") -> InputSpec:
+    """An input that nothing is known about but its shape: an image where it looks like one, in RGB, 0 to 1."""
     if len(shape) == 4 and dtype == "float32":
         for layout, channels in (("NCHW", shape[1]), ("NHWC", shape[3])):
             if channels in (1, 3):

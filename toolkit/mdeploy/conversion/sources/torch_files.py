@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 
-from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, picture_spec
+from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, image_spec
 from mdeploy.conversion.sources.factory import build_module
 from mdeploy.errors import InputError, UsageError
 from mdeploy.formats.artifact import file_sha256
@@ -117,7 +117,7 @@ def _stripped(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def _declared_inputs(path: Path, options: SourceOptions) -> tuple[InputSpec, ...]:
     if not options.input_shapes:
         raise UsageError(f"{path} does not say what goes in; give --input-shape 1,3,224,224 or what fits")
-    return tuple(picture_spec(name or "input", shape) for name, shape in options.input_shapes.items())
+    return tuple(image_spec(name or "input", shape) for name, shape in options.input_shapes.items())
 
 
 def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: SourceOptions) -> tuple[InputSpec, ...]:
@@ -143,7 +143,7 @@ def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: 
         if None in declared[1:] and str(name) not in shapes:
             raise UsageError(f"{path}: input {name} has open dimensions {declared}; give --input-shape")
         dtype = torch.float32 if tensor.dtype.is_floating_point else tensor.dtype
-        specs.append(picture_spec(str(name), shape, str(dtype).removeprefix("torch.")))
+        specs.append(image_spec(str(name), shape, str(dtype).removeprefix("torch.")))
     return tuple(specs)
 
 

@@ -22,7 +22,7 @@ def global_pool(model: ir.Model) -> ir.Model | None:
         ReduceMean(axes=[2, 3], keepdims=0)    becomes    GlobalAveragePool -> Reshape
 
     torch's dynamo exporter writes the first form where the TorchScript one writes the second; an AveragePool is
-    what every Caffe2 runtime is fast at. A pool whose kernel is the whole picture is the same thing.
+    what every Caffe2 runtime is fast at. A pool whose kernel is the whole image is the same thing.
     """
     infer_shapes(model)
     changed = False

@@ -147,13 +147,13 @@ def layers_plot(layers: Document) -> Plot | None:
 
 
 def accuracy_plot(evaluation: Document, place: int) -> Plot | None:
-    """Accuracy against time per picture; the area of a dot is the size of the model's files."""
+    """Accuracy against time per image; the area of a dot is the size of the model's files."""
     result = evaluation.data["sets"][place]
     sizes = {runtime["name"]: runtime["model_bytes"] for runtime in evaluation.data["runtimes"]}
     largest = max([size for size in sizes.values() if size] or [1])
     plot = _figure(
         f"Accuracy, time and size (area of a dot): {result['title']}",
-        "median ms per picture",
+        "median ms per image",
         "top-1 %",
         x_axis_type="log",
     )

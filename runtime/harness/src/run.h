@@ -13,8 +13,8 @@
 
 #include "golden.h"
 #include "manifest.h"
-#include "measure.h"
 #include "mdeploy/harness.h"
+#include "measure.h"
 #include "options.h"
 #include "report.h"
 #include "session.h"

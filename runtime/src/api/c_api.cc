@@ -9,10 +9,10 @@
 #include "api/file.h"
 #include "api/guard.h"
 #include "cpu/affinity.h"
+#include "exec/net.h"
+#include "exec/session.h"
 #include "image/preprocess.h"
 #include "kernels/reorder.h"
-#include "plan/net.h"
-#include "plan/session.h"
 
 using mdeploy::guarded;
 using mdeploy::Status;

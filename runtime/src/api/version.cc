@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/isa.h"
-#include "graph/pass.h"
+#include "load/pass.h"
 #include "mdeploy/mdeploy_runtime.h"
 #include "ops/registry.h"
 

@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "plan/executable.h"
+#include "exec/compile.h"
 
 #include <algorithm>
 #include <mutex>
 
-#include "ops/registry.h"
-#include "plan/memory_plan.h"
+#include "exec/memory_plan.h"
+#include "ir/operator.h"
 
 namespace mdeploy {
 namespace {
@@ -49,18 +49,6 @@ void release_packed(Node& node, const Kernel& kernel, LoadContext& context) {
     }
   }
 }
-
-}  // namespace
-
-size_t Executable::scratch_bytes(int threads) const {
-  size_t most = 0;
-  for (const Step& step : steps) {
-    if (step.kernel.scratch_bytes) most = std::max(most, step.kernel.scratch_bytes(threads));
-  }
-  return most;
-}
-
-namespace {
 
 // Makes the kernels of all nodes, several at a time: packing weights is what loading spends its time on.
 class KernelMaker {

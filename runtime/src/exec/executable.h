@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A loaded net: kernels in order, and where their operands lie. Immutable, shared by sessions.
-#ifndef MDEPLOY_PLAN_EXECUTABLE_H_
-#define MDEPLOY_PLAN_EXECUTABLE_H_
+#ifndef MDEPLOY_EXEC_EXECUTABLE_H_
+#define MDEPLOY_EXEC_EXECUTABLE_H_
 
 #include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
-#include "graph/evaluate.h"
-#include "graph/graph.h"
+#include "base/tensor.h"
+#include "kernels/layout.h"
 #include "ops/op_builder.h"
 
 namespace mdeploy {
@@ -53,9 +53,6 @@ class Executable {
   size_t scratch_bytes(int threads) const;
 };
 
-// Makes all kernels, letting go of weights as they are packed, and plans memory. The graph is used up.
-Status compile(Graph& graph, LoadContext& context, Executable* executable);
-
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_PLAN_EXECUTABLE_H_
+#endif  // MDEPLOY_EXEC_EXECUTABLE_H_

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "plan/memory_plan.h"
+#include "exec/memory_plan.h"
 
 #include <algorithm>
 #include <map>

@@ -2,14 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Where every value lies: all in one arena, memory shared by values that do not live at the same time.
-#ifndef MDEPLOY_PLAN_MEMORY_PLAN_H_
-#define MDEPLOY_PLAN_MEMORY_PLAN_H_
+#ifndef MDEPLOY_EXEC_MEMORY_PLAN_H_
+#define MDEPLOY_EXEC_MEMORY_PLAN_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <unordered_map>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 namespace mdeploy {
 
@@ -34,4 +34,4 @@ MemoryPlan plan_memory(const Graph& graph, const std::vector<int>& in_place);
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_PLAN_MEMORY_PLAN_H_
+#endif  // MDEPLOY_EXEC_MEMORY_PLAN_H_

@@ -1,12 +1,13 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "plan/net.h"
+#include "exec/net.h"
 
 #include <algorithm>
 #include <cstdlib>
 
 #include "cpu/affinity.h"
-#include "graph/pass.h"
+#include "exec/compile.h"
+#include "load/pass.h"
 
 namespace mdeploy {
 namespace {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Loading a net pair: read, check, rewrite, compile.
-#ifndef MDEPLOY_PLAN_NET_H_
-#define MDEPLOY_PLAN_NET_H_
+#ifndef MDEPLOY_EXEC_NET_H_
+#define MDEPLOY_EXEC_NET_H_
 
 #include <memory>
 #include <optional>
@@ -11,8 +11,8 @@
 #include <string_view>
 #include <vector>
 
-#include "graph/build.h"
-#include "plan/executable.h"
+#include "exec/executable.h"
+#include "load/build.h"
 
 namespace mdeploy {
 
@@ -28,4 +28,4 @@ Status load_net(std::string_view init, std::string_view predict, const LoadOptio
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_PLAN_NET_H_
+#endif  // MDEPLOY_EXEC_NET_H_

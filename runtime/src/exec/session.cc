@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "plan/session.h"
+#include "exec/session.h"
 
 #include <chrono>
 #include <cstring>

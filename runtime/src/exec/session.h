@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // One thread's use of a net: an arena, a thread pool, and runs.
-#ifndef MDEPLOY_PLAN_SESSION_H_
-#define MDEPLOY_PLAN_SESSION_H_
+#ifndef MDEPLOY_EXEC_SESSION_H_
+#define MDEPLOY_EXEC_SESSION_H_
 
 #include <atomic>
 #include <memory>
 #include <string_view>
 #include <vector>
 
-#include "plan/executable.h"
+#include "exec/executable.h"
 
 namespace mdeploy {
 
@@ -58,4 +58,4 @@ class Session {
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_PLAN_SESSION_H_
+#endif  // MDEPLOY_EXEC_SESSION_H_

@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 #include <algorithm>
 
-#include "ops/registry.h"
+#include "ir/operator.h"
 
 namespace mdeploy {
 namespace {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A net in single-assignment form: every operator output is a value of its own, whatever its blob is called.
-#ifndef MDEPLOY_GRAPH_GRAPH_H_
-#define MDEPLOY_GRAPH_GRAPH_H_
+#ifndef MDEPLOY_IR_GRAPH_H_
+#define MDEPLOY_IR_GRAPH_H_
 
 #include <cstddef>
 #include <memory>
@@ -106,4 +106,4 @@ class Graph {
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_GRAPH_GRAPH_H_
+#endif  // MDEPLOY_IR_GRAPH_H_

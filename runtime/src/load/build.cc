@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "graph/build.h"
+#include "load/build.h"
 
 #include <algorithm>
 #include <unordered_map>
 
-#include "graph/check.h"
+#include "load/check.h"
+#include "load/evaluate.h"
 #include "ops/registry.h"
 
 namespace mdeploy {

@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // From a net pair to a checked graph (caffe2.md sections 2 to 4).
-#ifndef MDEPLOY_GRAPH_BUILD_H_
-#define MDEPLOY_GRAPH_BUILD_H_
+#ifndef MDEPLOY_LOAD_BUILD_H_
+#define MDEPLOY_LOAD_BUILD_H_
 
 #include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "graph/evaluate.h"
-#include "graph/graph.h"
+#include "ir/graph.h"
+#include "load/context.h"
 #include "proto/netdef.h"
 
 namespace mdeploy {
@@ -45,4 +45,4 @@ Status build_graph(const proto::NetDef& init, const proto::NetDef& predict, cons
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_GRAPH_BUILD_H_
+#endif  // MDEPLOY_LOAD_BUILD_H_

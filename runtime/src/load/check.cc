@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "graph/check.h"
+#include "load/check.h"
 
 #include <algorithm>
 #include <unordered_set>

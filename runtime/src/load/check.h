@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Checks of a NetDef that need no shapes.
-#ifndef MDEPLOY_GRAPH_CHECK_H_
-#define MDEPLOY_GRAPH_CHECK_H_
+#ifndef MDEPLOY_LOAD_CHECK_H_
+#define MDEPLOY_LOAD_CHECK_H_
 
 #include "base/status.h"
 #include "proto/netdef.h"
@@ -22,4 +22,4 @@ Status check_sources(const proto::NetDef& net);
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_GRAPH_CHECK_H_
+#endif  // MDEPLOY_LOAD_CHECK_H_

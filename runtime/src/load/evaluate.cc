@@ -1,8 +1,8 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "graph/evaluate.h"
+#include "load/evaluate.h"
 
-#include "ops/registry.h"
+#include "ir/operator.h"
 
 namespace mdeploy {
 

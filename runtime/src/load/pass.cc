@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "graph/pass.h"
+#include "load/pass.h"
 
 #include <algorithm>
 
-#include "graph/passes/passes.h"
+#include "load/passes/passes.h"
 
 namespace mdeploy {
 

@@ -4,14 +4,14 @@
 // Rewriting a graph at load. Each pass is registered once, runs in the order of the list, and can be left out by name.
 // A pass keeps what the net computes, up to rounding, and leaves every node inferred. It must not touch a value that
 // is_pinned() in a way that shows.
-#ifndef MDEPLOY_GRAPH_PASS_H_
-#define MDEPLOY_GRAPH_PASS_H_
+#ifndef MDEPLOY_LOAD_PASS_H_
+#define MDEPLOY_LOAD_PASS_H_
 
 #include <string>
 #include <vector>
 
-#include "graph/evaluate.h"
-#include "graph/graph.h"
+#include "ir/graph.h"
+#include "load/context.h"
 
 namespace mdeploy {
 
@@ -28,4 +28,4 @@ Status run_passes(Graph& graph, LoadContext& context, const std::vector<std::str
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_GRAPH_PASS_H_
+#endif  // MDEPLOY_LOAD_PASS_H_

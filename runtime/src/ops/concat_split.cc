@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Concat and Split (operators/concat_split_op.h; caffe2.md section 5).
-#include "ops/strided_copy.h"
 #include "ops/op_builder.h"
+#include "ops/strided_copy.h"
 
 namespace mdeploy {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstring>
 #include <limits>
 
-#include "ops/registry.h"
+#include "ir/operator.h"
 
 namespace mdeploy {
 

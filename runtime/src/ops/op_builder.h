@@ -21,7 +21,7 @@
 
 #include "base/tensor.h"
 #include "cpu/thread_pool.h"
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 namespace mdeploy {
 

@@ -3,8 +3,8 @@
 //
 // Slice (operators/slice_op.h): starts and ends are arguments or inputs; a negative v stands for dim + 1 + v, so that
 // -1 is the end; missing dimensions are taken whole; there are no steps. Caffe2 refuses to cut more than one dimension.
-#include "ops/strided_copy.h"
 #include "ops/op_builder.h"
+#include "ops/strided_copy.h"
 
 namespace mdeploy {
 

@@ -4,8 +4,8 @@
 // Transpose, NCHW2NHWC, NHWC2NCHW and ChannelShuffle: the same elements in another order (caffe2.md section 5).
 #include <numeric>
 
-#include "ops/strided_copy.h"
 #include "ops/op_builder.h"
+#include "ops/strided_copy.h"
 
 namespace mdeploy {
 namespace {

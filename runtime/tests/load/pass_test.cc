@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Each load-time pass on a small net: what operators are left, and that the numbers stay.
-#include "graph/pass.h"
+#include "load/pass.h"
 
 #include <gtest/gtest.h>
 

@@ -5,8 +5,8 @@
 //   X -- SpatialBN(constants) -- Y                        ->    X -- AffineChannel(a, b) -- Y
 #include <cmath>
 
-#include "graph/passes/passes.h"
-#include "graph/patterns.h"
+#include "load/passes/passes.h"
+#include "load/passes/patterns.h"
 #include "ops/registry.h"
 
 namespace mdeploy {

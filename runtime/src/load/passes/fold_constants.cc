@@ -4,7 +4,8 @@
 // Y = Op(constants)   ->   Y is a constant
 #include <algorithm>
 
-#include "graph/passes/passes.h"
+#include "load/evaluate.h"
+#include "load/passes/passes.h"
 
 namespace mdeploy {
 

@@ -8,8 +8,8 @@
 #include <limits>
 #include <unordered_map>
 
-#include "graph/passes/passes.h"
-#include "graph/patterns.h"
+#include "load/passes/passes.h"
+#include "load/passes/patterns.h"
 
 namespace mdeploy {
 namespace {

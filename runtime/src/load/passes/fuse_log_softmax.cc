@@ -6,8 +6,8 @@
 //                     |   E -- ReduceSum(axis) -- Log -- L
 //                     +- Sub L -- Y
 // Caffe2 has no LogSoftmax, and Softmax with Log gives -inf where the answer is -200; so this is how it is written.
-#include "graph/passes/passes.h"
-#include "graph/patterns.h"
+#include "load/passes/passes.h"
+#include "load/passes/patterns.h"
 #include "ops/registry.h"
 
 namespace mdeploy {

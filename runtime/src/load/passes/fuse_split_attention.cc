@@ -13,9 +13,9 @@
 #include <numeric>
 #include <utility>
 
-#include "graph/passes/passes.h"
-#include "graph/patterns.h"
 #include "kernels/split_attention.h"
+#include "load/passes/passes.h"
+#include "load/passes/patterns.h"
 #include "ops/conv_shape.h"
 #include "ops/registry.h"
 

@@ -5,8 +5,8 @@
 // Concat that are runs of its output are made there. Nothing is left to copy, and the kernels see that.
 #include <algorithm>
 
-#include "graph/passes/passes.h"
-#include "ops/registry.h"
+#include "ir/operator.h"
+#include "load/passes/passes.h"
 
 namespace mdeploy {
 namespace {

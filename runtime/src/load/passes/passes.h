@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The passes themselves, one file each; pass.cc has their order and says what each does.
-#ifndef MDEPLOY_GRAPH_PASSES_PASSES_H_
-#define MDEPLOY_GRAPH_PASSES_PASSES_H_
+#ifndef MDEPLOY_LOAD_PASSES_PASSES_H_
+#define MDEPLOY_LOAD_PASSES_PASSES_H_
 
-#include "graph/evaluate.h"
-#include "graph/graph.h"
+#include "ir/graph.h"
+#include "load/context.h"
 
 namespace mdeploy {
 
@@ -21,4 +21,4 @@ Status make_views(Graph& graph, LoadContext& context);
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_GRAPH_PASSES_PASSES_H_
+#endif  // MDEPLOY_LOAD_PASSES_PASSES_H_

@@ -2,12 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Small questions that passes ask of a graph.
-#ifndef MDEPLOY_GRAPH_PATTERNS_H_
-#define MDEPLOY_GRAPH_PATTERNS_H_
+#ifndef MDEPLOY_LOAD_PASSES_PATTERNS_H_
+#define MDEPLOY_LOAD_PASSES_PATTERNS_H_
 
 #include <string_view>
 
-#include "graph/graph.h"
+#include "ir/graph.h"
 
 namespace mdeploy {
 
@@ -28,4 +28,4 @@ inline Node* sole_user(const Value* value) {
 
 }  // namespace mdeploy
 
-#endif  // MDEPLOY_GRAPH_PATTERNS_H_
+#endif  // MDEPLOY_LOAD_PASSES_PATTERNS_H_

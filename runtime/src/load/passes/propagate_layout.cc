@@ -5,7 +5,8 @@
 // or the net ends, a Reorder stands; one for every value that is needed both ways.
 #include <unordered_map>
 
-#include "graph/passes/passes.h"
+#include "load/evaluate.h"
+#include "load/passes/passes.h"
 #include "ops/broadcast.h"
 #include "ops/conv_shape.h"
 #include "ops/registry.h"

@@ -4,7 +4,7 @@
 // An operator none of whose outputs is used or asked for is taken out; then those that only it used.
 #include <algorithm>
 
-#include "graph/passes/passes.h"
+#include "load/passes/passes.h"
 
 namespace mdeploy {
 

@@ -107,7 +107,10 @@ class EvaluationReport:
                     "pictures": result.images,
                     "subset": result.subset,
                     "runtimes": [_row_json(row) for row in result.runtimes],
-                    "disagreements": [vars(item) for item in result.disagreements],
+                    "disagreements": [
+                        {"picture": item.image, "label": item.label, "classes": item.classes}
+                        for item in result.disagreements
+                    ],
                 }
                 for result in self.sets
             ],

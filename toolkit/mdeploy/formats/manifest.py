@@ -177,7 +177,10 @@ class Manifest:
             outputs=tuple(OutputSpec(**{**item, "shape": tuple(item["shape"])}) for item in data["outputs"]),
             labels=None if data["labels"] is None else tuple(data["labels"]),
             files={path: FileEntry(**entry) for path, entry in data["files"].items()},
-            golden=tuple(GoldenEntry(**item) for item in data["golden"]),
+            golden=tuple(
+                GoldenEntry(item["case"], item["kind"], item.get("seed"), item.get("picture"))
+                for item in data["golden"]
+            ),
             operators=data["operators"],
             parameters=data["parameters"],
             macs=data["macs"],

@@ -58,7 +58,7 @@ def test_our_modules_do_not_shadow_the_runtimes() -> None:
 
 def test_the_registry_imports_no_runtime() -> None:
     code = (
-        "import sys\nfrom mdeploy.backends import BACKENDS, get_backend\n"
+        "import sys\nfrom mdeploy.backends.registry import BACKENDS, get_backend\n"
         "for name in BACKENDS: get_backend(name).availability()\n"
         "assert not {'torch', 'onnxruntime'} & set(sys.modules)"
     )

@@ -16,8 +16,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mdeploy.backends.base import PrepareOptions
-from mdeploy.backends.caffe2 import find_python
-from mdeploy.backends.caffe2.backend import BACKEND, Caffe2NetRunner, environment
+from mdeploy.backends.caffe2 import environment, find_python
+from mdeploy.backends.caffe2.backend import BACKEND, Caffe2NetRunner
 from mdeploy.caffe2.check import check_nets, parse_net
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.translate import translate

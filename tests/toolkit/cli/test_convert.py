@@ -110,9 +110,9 @@ def test_an_interrupt_leaves_nothing_behind(script: Path) -> None:
     # A stage that waits for the signal, in a process of its own: the handler of the real command is what counts.
     code = (
         "import os, signal, sys\n"
-        "from mdeploy import conversion\n"
+        "from mdeploy.conversion import model\n"
         "from mdeploy.cli import main\n"
-        "conversion.open_source = lambda *_: os.kill(os.getpid(), signal.SIGTERM) or signal.pause()\n"
+        "model.open_source = lambda *_: os.kill(os.getpid(), signal.SIGTERM) or signal.pause()\n"
         "sys.argv = ['mdeploy', 'convert', 'net.pt', '--input-shape', '1,3,8,8']\n"
         "main.main()\n"
     )

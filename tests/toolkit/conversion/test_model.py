@@ -21,9 +21,9 @@ from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.files import read_net
 from mdeploy.caffe2.translate import UnsupportedModelError
+from mdeploy.conversion import model as conversion
 from mdeploy.conversion.golden import standard_inputs
 from mdeploy.conversion.model import ConvertOptions, convert
-from mdeploy.conversion.model import model as conversion
 from mdeploy.conversion.sources import SourceOptions
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnsupportedError, UsageError
 from mdeploy.formats import checkpoint

@@ -14,8 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mdeploy.backends.caffe2 import Caffe2Process, find_python
-from mdeploy.backends.caffe2.backend import environment
+from mdeploy.backends.caffe2 import Caffe2Process, environment, find_python
 from mdeploy.backends.child import wire
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 

@@ -21,7 +21,7 @@ LAYERS = [
     {"native", "onnx"},
     {"formats"},
     {"caffe2"},
-    {"files", "progress"},
+    {"figures", "files", "progress", "text"},
     {"errors"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

@@ -90,7 +90,7 @@ class Announcer:
         if self._as_json:
             self._line("refused", {"status": status or None, "reason": reason, "client": client})
             return
-        from mdeploy.reports.collect.inbox import harmless
+        from mdeploy.text import harmless
 
         click.echo(f"{_now()}  refused{f' ({status})' if status else ''}: {harmless(reason)}, from {client}", err=True)
 

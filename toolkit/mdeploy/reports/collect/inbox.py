@@ -20,10 +20,9 @@ from mdeploy.errors import InputError
 from mdeploy.files import check_writable, whole_file
 from mdeploy.formats.report import Report
 from mdeploy.reports.history import History
+from mdeploy.text import label
 
-__all__ = ["Inbox", "Received", "StorageError", "harmless"]
-
-_MAX_LABEL = 100
+__all__ = ["Inbox", "Received", "StorageError"]
 
 
 class StorageError(InputError):
@@ -79,8 +78,8 @@ class Inbox:
         latency = report.latency_ms
         timed = latency is not None and latency.p50 is not None
         headline = f"p50 {latency.p50:.3f} ms" if latency and timed else "no latency"
-        device = _label(report.device.model or report.device.os)
-        model = _label(report.model.name)
+        device = label(report.device.model or report.device.os)
+        model = label(report.model.name)
         document = report.to_json()
         path = None if self.folder is None else self._write(document, self.folder)
         run = None
@@ -112,14 +111,3 @@ class Inbox:
         except OSError as error:
             raise StorageError(f"cannot write {path}: {error.strerror or error}") from error
         return path
-
-
-def harmless(text: str) -> str:
-    """A text that cannot steer a terminal."""
-    return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def _label(text: str) -> str:
-    """A short one."""
-    shown = harmless(text).strip()
-    return shown if len(shown) <= _MAX_LABEL else shown[: _MAX_LABEL - 3] + "..."

@@ -29,7 +29,12 @@ RUNTIME = Library(
     ("base", "cpu", "kernels", "image", "proto", "ir", "ops", "load", "exec", "api"),
     frozenset({"mdeploy/mdeploy_runtime.h"}),
 )
-LIBRARIES = (RUNTIME,)
+HARNESS = Library(
+    "runtime/harness/src",
+    ("io", "device", "run", "report", "api", "cli"),
+    frozenset({"mdeploy/harness.h", "mdeploy/mdeploy_runtime.h"}),
+)
+LIBRARIES = (RUNTIME, HARNESS)
 
 # Everything else knows the runtime by these headers alone.
 PUBLIC_HEADERS = {
@@ -138,6 +143,13 @@ PLANTED = {
     "new layer": ("runtime/src/misc/helpers.h", "", "misc/helpers.h is in no layer"),
     "no layer": ("runtime/src/helpers.cc", "", "helpers.cc is in no layer"),
     "relative": ("runtime/src/base/tensor.cc", '#include "../cpu/isa.h"', "none of this library's"),
+    "harness up": ("runtime/harness/src/run/run.cc", '#include "report/report.h"', "run is below report"),
+    "harness inside the runtime": ("runtime/harness/src/run/session.cc", '#include "exec/session.h"', "none of this"),
+    "harness circle": (
+        "runtime/harness/src/device/process.h",
+        '#include "device/android.h"',
+        "device/android -> device/process -> device/android",
+    ),
     "circle": (
         "runtime/src/cpu/affinity.h",
         '#include "cpu/thread_pool.h"',
@@ -171,8 +183,9 @@ def test_a_planted_violation_is_found(name: str, tmp_path: Path) -> None:
     assert all(message in line for line in found)
 
 
-@pytest.mark.parametrize("layer", RUNTIME.layers)
-def test_a_layer_that_has_gone_is_missed(layer: str, tmp_path: Path) -> None:
-    shutil.copytree(ROOT / RUNTIME.folder, tmp_path / RUNTIME.folder)
-    shutil.rmtree(tmp_path / RUNTIME.folder / layer)
-    assert f"{RUNTIME.folder}/{layer} is not there" in layer_violations(tmp_path, RUNTIME)
+@pytest.mark.parametrize("library", LIBRARIES, ids=lambda library: library.folder)
+def test_a_layer_that_has_gone_is_missed(library: Library, tmp_path: Path) -> None:
+    shutil.copytree(ROOT / library.folder, tmp_path / library.folder)
+    for layer in library.layers:
+        shutil.rmtree(tmp_path / library.folder / layer)
+        assert f"{library.folder}/{layer} is not there" in layer_violations(tmp_path, library)

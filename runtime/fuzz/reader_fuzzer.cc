@@ -8,9 +8,9 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "manifest.h"
-#include "npy.h"
-#include "picture.h"
+#include "io/manifest.h"
+#include "io/npy.h"
+#include "io/picture.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -1,12 +1,14 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "harness.h"
+#include "api/harness.h"
 
 #include <algorithm>
 #include <cstring>
 #include <new>
 
+#include "io/files.h"
 #include "mdeploy/harness.h"
+#include "report/report.h"
 
 namespace harness = mdeploy::harness;
 
@@ -33,11 +35,15 @@ mdeploy_status mdeploy_harness::run(const harness::Options& options, const mdepl
     run_ = std::make_unique<harness::Run>(options, host);
     cancellable_ = run_.get();
     if (cancelled_) run_->cancel();  // it came before there was anything to hand it on to
-    run_->execute(std::move(given));
-    report = harness::report_json(run_->report());
-    summary = harness::report_summary(run_->report());
-    error = run_->report().status.message;
-    return run_->report().status.code;
+    run_->execute(std::move(given), [&](const harness::RunResult& result) {
+      if (options.report_path.empty()) return harness::Status();
+      return harness::write_file_atomically(options.report_path, harness::report_json(result) + "\n");
+    });
+    const harness::RunResult& result = run_->result();
+    report = harness::report_json(result);
+    summary = harness::report_summary(result);
+    error = result.status.message;
+    return result.status.code;
   } catch (const std::bad_alloc&) {
     error = "out of memory";
     return MDEPLOY_UNAVAILABLE;

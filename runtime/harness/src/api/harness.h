@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The handle of the C API.
-#ifndef MDEPLOY_HARNESS_HANDLE_H_
-#define MDEPLOY_HARNESS_HANDLE_H_
+#ifndef MDEPLOY_HARNESS_API_HARNESS_H_
+#define MDEPLOY_HARNESS_API_HARNESS_H_
 
 #include <atomic>
 #include <memory>
 #include <string>
 
-#include "options.h"
-#include "run.h"
+#include "run/options.h"
+#include "run/run.h"
 
 struct mdeploy_harness {
   // Runs once. `given` is an error found before, such as a bad flag. No exception leaves.
@@ -26,4 +26,4 @@ struct mdeploy_harness {
   std::atomic<bool> cancelled_{false};
 };
 
-#endif  // MDEPLOY_HARNESS_HANDLE_H_
+#endif  // MDEPLOY_HARNESS_API_HARNESS_H_

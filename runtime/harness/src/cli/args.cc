@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "args.h"
+#include "cli/args.h"
 
 #include <functional>
 #include <string_view>
 
-#include "text.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

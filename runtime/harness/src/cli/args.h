@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The command line of mdeploy-harness.
-#ifndef MDEPLOY_HARNESS_ARGS_H_
-#define MDEPLOY_HARNESS_ARGS_H_
+#ifndef MDEPLOY_HARNESS_CLI_ARGS_H_
+#define MDEPLOY_HARNESS_CLI_ARGS_H_
 
-#include "options.h"
-#include "status.h"
+#include "io/status.h"
+#include "run/options.h"
 
 namespace mdeploy::harness {
 
@@ -23,4 +23,4 @@ const char* help_text();
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_ARGS_H_
+#endif  // MDEPLOY_HARNESS_CLI_ARGS_H_

@@ -9,9 +9,9 @@
 #include <cstdio>
 #include <memory>
 
-#include "args.h"
-#include "harness.h"
-#include "json_writer.h"
+#include "api/harness.h"
+#include "cli/args.h"
+#include "io/json_writer.h"
 #include "mdeploy/harness.h"
 
 namespace harness = mdeploy::harness;

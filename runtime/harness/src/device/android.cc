@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "android.h"
+#include "device/android.h"
 
-#include "process.h"
-#include "text.h"
+#include "device/process.h"
+#include "io/text.h"
 
 #if defined(__ANDROID__)
 #include <sys/system_properties.h>

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Android's build properties and system services.
-#ifndef MDEPLOY_HARNESS_ANDROID_H_
-#define MDEPLOY_HARNESS_ANDROID_H_
+#ifndef MDEPLOY_HARNESS_DEVICE_ANDROID_H_
+#define MDEPLOY_HARNESS_DEVICE_ANDROID_H_
 
 #include <map>
 #include <optional>
@@ -31,4 +31,4 @@ std::optional<std::string> dumpsys_value(std::string_view text, std::string_view
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_ANDROID_H_
+#endif  // MDEPLOY_HARNESS_DEVICE_ANDROID_H_

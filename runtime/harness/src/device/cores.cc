@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "cores.h"
+#include "device/cores.h"
 
 #include <algorithm>
 #include <cstring>
 
-#include "files.h"
-#include "text.h"
+#include "io/files.h"
+#include "io/text.h"
 
 #if defined(__linux__)
 #include <sched.h>

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // The processor's cores: which there are, which are big and little, and which to run on.
-#ifndef MDEPLOY_HARNESS_CORES_H_
-#define MDEPLOY_HARNESS_CORES_H_
+#ifndef MDEPLOY_HARNESS_DEVICE_CORES_H_
+#define MDEPLOY_HARNESS_DEVICE_CORES_H_
 
 #include <cstdint>
 #include <optional>
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "status.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -43,4 +43,4 @@ Status choose_cores(std::string_view request, const std::vector<Core>& cores, co
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_CORES_H_
+#endif  // MDEPLOY_HARNESS_DEVICE_CORES_H_

@@ -1,15 +1,16 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "device.h"
+#include "device/device.h"
 
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
 
-#include "files.h"
-#include "process.h"
-#include "text.h"
+#include "device/emulation.h"
+#include "device/process.h"
+#include "io/files.h"
+#include "io/text.h"
 
 #if defined(__APPLE__)
 #include <TargetConditionals.h>

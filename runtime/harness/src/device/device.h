@@ -3,15 +3,15 @@
 //
 // What the report says about the device: model and system, temperatures, battery. Readers take the root of the system
 // files, "" for the real ones, so that recorded devices can be tested.
-#ifndef MDEPLOY_HARNESS_DEVICE_H_
-#define MDEPLOY_HARNESS_DEVICE_H_
+#ifndef MDEPLOY_HARNESS_DEVICE_DEVICE_H_
+#define MDEPLOY_HARNESS_DEVICE_DEVICE_H_
 
 #include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
 
-#include "android.h"
+#include "device/android.h"
 
 namespace mdeploy::harness {
 
@@ -52,4 +52,4 @@ Battery read_battery();
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_DEVICE_H_
+#endif  // MDEPLOY_HARNESS_DEVICE_DEVICE_H_

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "files.h"
+#include "io/files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "text.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

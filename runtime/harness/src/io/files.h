@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Files: bounded reading, and writing that leaves the whole file or none.
-#ifndef MDEPLOY_HARNESS_FILES_H_
-#define MDEPLOY_HARNESS_FILES_H_
+#ifndef MDEPLOY_HARNESS_IO_FILES_H_
+#define MDEPLOY_HARNESS_IO_FILES_H_
 
 #include <cstdint>
 #include <optional>
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "status.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -39,4 +39,4 @@ std::string parent_directory(const std::string& path);
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_FILES_H_
+#endif  // MDEPLOY_HARNESS_IO_FILES_H_

@@ -1,9 +1,9 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "golden.h"
+#include "io/golden.h"
 
-#include "files.h"
-#include "text.h"
+#include "io/files.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

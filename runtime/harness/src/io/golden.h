@@ -2,15 +2,15 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Golden vectors: what the reference answered, stored as DIR/CASE/{input_N,output_N}.npy.
-#ifndef MDEPLOY_HARNESS_GOLDEN_H_
-#define MDEPLOY_HARNESS_GOLDEN_H_
+#ifndef MDEPLOY_HARNESS_IO_GOLDEN_H_
+#define MDEPLOY_HARNESS_IO_GOLDEN_H_
 
 #include <string>
 #include <vector>
 
-#include "manifest.h"
-#include "npy.h"
-#include "status.h"
+#include "io/manifest.h"
+#include "io/npy.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -31,4 +31,4 @@ Status read_arrays(const std::vector<std::string>& paths, std::vector<Array>* ar
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_GOLDEN_H_
+#endif  // MDEPLOY_HARNESS_IO_GOLDEN_H_

@@ -1,14 +1,14 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "json_reader.h"
+#include "io/json_reader.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <unordered_set>
 
-#include "text.h"
-#include "utf8.h"
+#include "io/text.h"
+#include "io/utf8.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -3,8 +3,8 @@
 //
 // A strict reader of RFC 8259 JSON for small documents that are not trusted: bounded in depth and in the number of
 // values; duplicate keys, invalid UTF-8, lone surrogates and anything after the document are refused.
-#ifndef MDEPLOY_HARNESS_JSON_READER_H_
-#define MDEPLOY_HARNESS_JSON_READER_H_
+#ifndef MDEPLOY_HARNESS_IO_JSON_READER_H_
+#define MDEPLOY_HARNESS_IO_JSON_READER_H_
 
 #include <cstdint>
 #include <string>
@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "status.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -39,4 +39,4 @@ Status parse_json(std::string_view text, const std::string& where, JsonValue* va
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_JSON_READER_H_
+#endif  // MDEPLOY_HARNESS_IO_JSON_READER_H_

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "json_writer.h"
+#include "io/json_writer.h"
 
 #include <cmath>
 
-#include "text.h"
-#include "utf8.h"
+#include "io/text.h"
+#include "io/utf8.h"
 
 namespace mdeploy::harness {
 

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Writes one line of JSON. NaN and infinities become null.
-#ifndef MDEPLOY_HARNESS_JSON_WRITER_H_
-#define MDEPLOY_HARNESS_JSON_WRITER_H_
+#ifndef MDEPLOY_HARNESS_IO_JSON_WRITER_H_
+#define MDEPLOY_HARNESS_IO_JSON_WRITER_H_
 
 #include <cstdint>
 #include <optional>
@@ -52,4 +52,4 @@ class JsonWriter {
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_JSON_WRITER_H_
+#endif  // MDEPLOY_HARNESS_IO_JSON_WRITER_H_

@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "manifest.h"
+#include "io/manifest.h"
 
 #include <algorithm>
 
-#include "files.h"
-#include "json_reader.h"
-#include "npy.h"
-#include "picture.h"
-#include "sha256.h"
-#include "text.h"
+#include "io/files.h"
+#include "io/json_reader.h"
+#include "io/npy.h"
+#include "io/picture.h"
+#include "io/sha256.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

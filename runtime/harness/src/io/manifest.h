@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What the harness needs of an artifact's manifest (schemas/manifest.schema.json).
-#ifndef MDEPLOY_HARNESS_MANIFEST_H_
-#define MDEPLOY_HARNESS_MANIFEST_H_
+#ifndef MDEPLOY_HARNESS_IO_MANIFEST_H_
+#define MDEPLOY_HARNESS_IO_MANIFEST_H_
 
 #include <cstdint>
 #include <map>
@@ -12,7 +12,7 @@
 #include <string_view>
 #include <vector>
 
-#include "status.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -49,4 +49,4 @@ Status verify_file(const std::string& path, const std::string& entry_name, const
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_MANIFEST_H_
+#endif  // MDEPLOY_HARNESS_IO_MANIFEST_H_

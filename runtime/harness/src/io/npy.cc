@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "npy.h"
+#include "io/npy.h"
 
 #include <cstring>
 #include <optional>
 
-#include "files.h"
-#include "text.h"
+#include "io/files.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

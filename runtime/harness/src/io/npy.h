@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // .npy files of version 1, C order, little endian: float32, int32, int64 and uint8.
-#ifndef MDEPLOY_HARNESS_NPY_H_
-#define MDEPLOY_HARNESS_NPY_H_
+#ifndef MDEPLOY_HARNESS_IO_NPY_H_
+#define MDEPLOY_HARNESS_IO_NPY_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "status.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -41,4 +41,4 @@ Status write_npy(const std::string& path, const Array& array);
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_NPY_H_
+#endif  // MDEPLOY_HARNESS_IO_NPY_H_

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "picture.h"
+#include "io/picture.h"
 
 #include <algorithm>
 
-#include "files.h"
-#include "text.h"
+#include "io/files.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -3,16 +3,16 @@
 //
 // A picture as input: how the manifest wants it prepared, and the plain file that an app decodes one into. Preparing
 // is the runtime's (mdeploy_preprocess).
-#ifndef MDEPLOY_HARNESS_PICTURE_H_
-#define MDEPLOY_HARNESS_PICTURE_H_
+#ifndef MDEPLOY_HARNESS_IO_PICTURE_H_
+#define MDEPLOY_HARNESS_IO_PICTURE_H_
 
 #include <cstdint>
 #include <string>
 #include <string_view>
 
-#include "json_reader.h"
-#include "npy.h"
-#include "status.h"
+#include "io/json_reader.h"
+#include "io/npy.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -34,4 +34,4 @@ Status prepare_picture(const Picture& picture, const mdeploy_preprocess_spec& sp
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_PICTURE_H_
+#endif  // MDEPLOY_HARNESS_IO_PICTURE_H_

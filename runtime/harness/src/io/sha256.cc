@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "sha256.h"
+#include "io/sha256.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -8,8 +8,8 @@
 #include <cstring>
 #include <memory>
 
-#include "files.h"
-#include "text.h"
+#include "io/files.h"
+#include "io/text.h"
 
 #if defined(__x86_64__)
 #include <cpuid.h>

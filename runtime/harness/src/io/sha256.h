@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // SHA-256 (FIPS 180-4) with the processor's instructions where it has them.
-#ifndef MDEPLOY_HARNESS_SHA256_H_
-#define MDEPLOY_HARNESS_SHA256_H_
+#ifndef MDEPLOY_HARNESS_IO_SHA256_H_
+#define MDEPLOY_HARNESS_IO_SHA256_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -11,7 +11,7 @@
 #include <string_view>
 #include <vector>
 
-#include "status.h"
+#include "io/status.h"
 
 namespace mdeploy::harness {
 
@@ -46,4 +46,4 @@ Status sha256_file(const std::string& path, std::string* digest, uint64_t* bytes
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_SHA256_H_
+#endif  // MDEPLOY_HARNESS_IO_SHA256_H_

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // How the harness passes errors: a status of the C ABI and one line for people. No exceptions.
-#ifndef MDEPLOY_HARNESS_STATUS_H_
-#define MDEPLOY_HARNESS_STATUS_H_
+#ifndef MDEPLOY_HARNESS_IO_STATUS_H_
+#define MDEPLOY_HARNESS_IO_STATUS_H_
 
 #include <string>
 #include <utility>
@@ -24,4 +24,4 @@ inline Status usage_error(std::string message) { return {MDEPLOY_USAGE, std::mov
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_STATUS_H_
+#endif  // MDEPLOY_HARNESS_IO_STATUS_H_

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "text.h"
+#include "io/text.h"
 
 #include <cerrno>
 #include <cmath>

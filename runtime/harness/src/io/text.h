@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Text for people and machines: printf into strings, numbers that do not depend on the locale, strict parsing.
-#ifndef MDEPLOY_HARNESS_TEXT_H_
-#define MDEPLOY_HARNESS_TEXT_H_
+#ifndef MDEPLOY_HARNESS_IO_TEXT_H_
+#define MDEPLOY_HARNESS_IO_TEXT_H_
 
 #include <cstdint>
 #include <string>
@@ -37,4 +37,4 @@ std::string printable(std::string_view text, size_t limit = 120);
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_TEXT_H_
+#endif  // MDEPLOY_HARNESS_IO_TEXT_H_

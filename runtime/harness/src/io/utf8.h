@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // UTF-8 as the Unicode standard defines it (no overlong forms, no surrogates).
-#ifndef MDEPLOY_HARNESS_UTF8_H_
-#define MDEPLOY_HARNESS_UTF8_H_
+#ifndef MDEPLOY_HARNESS_IO_UTF8_H_
+#define MDEPLOY_HARNESS_IO_UTF8_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -50,4 +50,4 @@ inline void append_utf8(uint32_t code, std::string* text) {
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_UTF8_H_
+#endif  // MDEPLOY_HARNESS_IO_UTF8_H_

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "report.h"
+#include "report/report.h"
 
-#include "json_writer.h"
-#include "npy.h"
-#include "statistics.h"
-#include "text.h"
+#include "io/json_writer.h"
+#include "io/npy.h"
+#include "io/text.h"
+#include "run/statistics.h"
 
 namespace mdeploy::harness {
 namespace {
@@ -33,18 +33,18 @@ void write_blobs(JsonWriter& json, const char* key, const std::vector<BlobSpec>&
   json.end_array();
 }
 
-void write_model(JsonWriter& json, const Report& report) {
+void write_model(JsonWriter& json, const RunResult& result) {
   json.key("model");
   json.begin_object();
-  json.field("name", report.model_name);
-  write_blobs(json, "inputs", report.inputs);
-  write_blobs(json, "outputs", report.outputs);
-  json.field("parameters", report.parameters);
-  json.field("macs", report.macs);
+  json.field("name", result.model_name);
+  write_blobs(json, "inputs", result.inputs);
+  write_blobs(json, "outputs", result.outputs);
+  json.field("parameters", result.parameters);
+  json.field("macs", result.macs);
   json.end_object();
   json.key("files");
   json.begin_object();
-  for (const auto& [name, file] : report.files) {
+  for (const auto& [name, file] : result.files) {
     json.key(name);
     json.begin_object();
     json.field("bytes", static_cast<int64_t>(file.bytes));
@@ -75,20 +75,20 @@ void write_latency(JsonWriter& json, const std::vector<double>& samples) {
   json.end_object();
 }
 
-void write_affinity(JsonWriter& json, const Report& report) {
+void write_affinity(JsonWriter& json, const RunResult& result) {
   json.key("affinity");
   json.begin_object();
-  json.field("requested", report.affinity_requested);
+  json.field("requested", result.affinity_requested);
   json.key("cores");
   json.begin_array();
-  for (const int core : report.affinity_cores) json.integer(core);
+  for (const int core : result.affinity_cores) json.integer(core);
   json.end_array();
-  json.field("applied", report.affinity_applied);
+  json.field("applied", result.affinity_applied);
   json.end_object();
 }
 
-void write_device(JsonWriter& json, const Report& report) {
-  const Device& device = report.device;
+void write_device(JsonWriter& json, const RunResult& result) {
+  const Device& device = result.device;
   json.key("device");
   json.begin_object();
   json.field("model", device.model);
@@ -103,7 +103,7 @@ void write_device(JsonWriter& json, const Report& report) {
   json.field("memory_bytes", device.memory_bytes);
   json.key("cores");
   json.begin_array();
-  for (const Core& core : report.cores) {
+  for (const Core& core : result.cores) {
     json.begin_object();
     json.field("id", int64_t{core.id});
     json.field("max_khz", core.max_khz);
@@ -199,48 +199,48 @@ void write_rounds(JsonWriter& json, const Measurement& measurement) {
 
 }  // namespace
 
-std::string report_json(const Report& report) {
+std::string report_json(const RunResult& result) {
   JsonWriter json;
   json.begin_object();
   json.field("schema", "mdeploy-report/1");
-  json.field("status", mdeploy_status_name(report.status.code));
-  json.field("error", report.status.ok() ? std::optional<std::string>() : report.status.message);
-  json.field("runner", report.runner);
-  write_model(json, report);
-  write_latency(json, report.measurement.samples);
-  json.field("init_ms", rounded(report.init_ms));
-  json.field("verify_ms", rounded(report.verify_ms));
-  json.field("first_run_ms", rounded(report.first_run_ms));
-  json.field("peak_rss_bytes", report.peak_rss_bytes);
-  json.field("threads", report.threads);
-  write_affinity(json, report);
-  json.field("isa", report.isa);
-  json.field("emulated", report.emulated);
+  json.field("status", mdeploy_status_name(result.status.code));
+  json.field("error", result.status.ok() ? std::optional<std::string>() : result.status.message);
+  json.field("runner", result.runner);
+  write_model(json, result);
+  write_latency(json, result.measurement.samples);
+  json.field("init_ms", rounded(result.init_ms));
+  json.field("verify_ms", rounded(result.verify_ms));
+  json.field("first_run_ms", rounded(result.first_run_ms));
+  json.field("peak_rss_bytes", result.peak_rss_bytes);
+  json.field("threads", result.threads);
+  write_affinity(json, result);
+  json.field("isa", result.isa);
+  json.field("emulated", result.emulated);
   json.key("compiler");
   json.begin_object();
   json.field("id", mdeploy_compiler_id());
   json.field("flags", mdeploy_compiler_flags());
   json.field("build_type", mdeploy_build_type());
   json.end_object();
-  write_device(json, report);
+  write_device(json, result);
   json.key("thermal");
   json.begin_object();
-  write_thermal(json, "before", report.thermal_before);
-  write_thermal(json, "after", report.thermal_after);
+  write_thermal(json, "before", result.thermal_before);
+  write_thermal(json, "after", result.thermal_after);
   json.end_object();
   json.key("battery");
   json.begin_object();
-  json.field("level_percent", report.battery.level_percent);
-  json.field("temperature_c", report.battery.temperature_c);
-  json.field("charging", report.battery.charging);
+  json.field("level_percent", result.battery.level_percent);
+  json.field("temperature_c", result.battery.temperature_c);
+  json.field("charging", result.battery.charging);
   json.end_object();
-  write_parity(json, report.parity);
-  write_ops(json, report.ops);
-  write_rounds(json, report.measurement);
+  write_parity(json, result.parity);
+  write_ops(json, result.ops);
+  write_rounds(json, result.measurement);
   json.key("warnings");
   json.begin_array();
-  for (const std::string& warning : report.warnings) json.string(warning);
-  for (const std::string& warning : report.measurement.warnings) json.string(warning);
+  for (const std::string& warning : result.warnings) json.string(warning);
+  for (const std::string& warning : result.measurement.warnings) json.string(warning);
   json.end_array();
   json.key("versions");
   json.begin_object();

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "report.h"
-#include "statistics.h"
-#include "text.h"
+#include "io/text.h"
+#include "report/report.h"
+#include "run/statistics.h"
 
 namespace mdeploy::harness {
 namespace {
@@ -51,34 +51,34 @@ std::string op_lines(const std::vector<OpRow>& ops) {
 
 }  // namespace
 
-std::string report_summary(const Report& report) {
-  const std::string cores = core_list(report.affinity_cores);
-  std::string text = format("model    %s  %s  %s  %lld thread%s on cores %s (%s%s)%s\n", report.model_name.c_str(),
-                            report.device.abi.c_str(), report.isa.c_str(), static_cast<long long>(report.threads),
-                            report.threads == 1 ? "" : "s", cores.empty() ? "-" : cores.c_str(),
-                            report.affinity_requested.c_str(), report.affinity_applied ? ", pinned" : "",
-                            report.emulated ? "  EMULATED: times do not count" : "");
-  if (report.init_ms) {
+std::string report_summary(const RunResult& result) {
+  const std::string cores = core_list(result.affinity_cores);
+  std::string text = format("model    %s  %s  %s  %lld thread%s on cores %s (%s%s)%s\n", result.model_name.c_str(),
+                            result.device.abi.c_str(), result.isa.c_str(), static_cast<long long>(result.threads),
+                            result.threads == 1 ? "" : "s", cores.empty() ? "-" : cores.c_str(),
+                            result.affinity_requested.c_str(), result.affinity_applied ? ", pinned" : "",
+                            result.emulated ? "  EMULATED: times do not count" : "");
+  if (result.init_ms) {
     const std::optional<double> memory =
-        report.peak_rss_bytes ? std::optional<double>(*report.peak_rss_bytes / 1048576.0) : std::nullopt;
+        result.peak_rss_bytes ? std::optional<double>(*result.peak_rss_bytes / 1048576.0) : std::nullopt;
     text += format("load     verify %s ms  init %s ms  first run %s ms  peak memory %s MiB\n",
-                   figure(report.verify_ms, "%.1f").c_str(), figure(report.init_ms, "%.1f").c_str(),
-                   figure(report.first_run_ms, "%.3f").c_str(), figure(memory, "%.1f").c_str());
+                   figure(result.verify_ms, "%.1f").c_str(), figure(result.init_ms, "%.1f").c_str(),
+                   figure(result.first_run_ms, "%.3f").c_str(), figure(memory, "%.1f").c_str());
   }
-  text += parity_lines(report.parity);
-  if (!report.measurement.samples.empty()) {
-    const Summary s = summarize(report.measurement.samples);
+  text += parity_lines(result.parity);
+  if (!result.measurement.samples.empty()) {
+    const Summary s = summarize(result.measurement.samples);
     text += format("latency  p50 %.3f ms  p90 %.3f  p99 %.3f  mean %.3f +- %.3f  min %.3f  max %.3f  n %zu\n", s.p50,
-                   s.p90, s.p99, s.mean, s.std, s.min, s.max, report.measurement.samples.size());
+                   s.p90, s.p99, s.mean, s.std, s.min, s.max, result.measurement.samples.size());
   }
-  for (const Minute& minute : report.measurement.sustained) {
+  for (const Minute& minute : result.measurement.sustained) {
     text += format("minute   %lld  p50 %s ms  p90 %s ms  n %zu  %s C\n", static_cast<long long>(minute.minute),
                    figure(minute.p50, "%.3f").c_str(), figure(minute.p90, "%.3f").c_str(), minute.n,
                    figure(minute.readings.thermal.max_c, "%.1f").c_str());
   }
-  text += op_lines(report.ops);
-  for (const std::string& warning : report.warnings) text += "warning  " + warning + "\n";
-  for (const std::string& warning : report.measurement.warnings) text += "warning  " + warning + "\n";
+  text += op_lines(result.ops);
+  for (const std::string& warning : result.warnings) text += "warning  " + warning + "\n";
+  for (const std::string& warning : result.measurement.warnings) text += "warning  " + warning + "\n";
   return text;
 }
 

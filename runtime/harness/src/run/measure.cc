@@ -1,12 +1,12 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "measure.h"
+#include "run/measure.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "statistics.h"
-#include "text.h"
+#include "io/text.h"
+#include "run/statistics.h"
 
 namespace mdeploy::harness {
 namespace {

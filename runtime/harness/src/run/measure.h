@@ -3,17 +3,17 @@
 //
 // The measurement: warm-up until stable, timed rounds with readings around them, and a sustained run with figures per
 // minute. Everything from outside comes through Subject, so that the loop is tested with made-up clocks.
-#ifndef MDEPLOY_HARNESS_MEASURE_H_
-#define MDEPLOY_HARNESS_MEASURE_H_
+#ifndef MDEPLOY_HARNESS_RUN_MEASURE_H_
+#define MDEPLOY_HARNESS_RUN_MEASURE_H_
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "device.h"
+#include "device/device.h"
+#include "io/status.h"
 #include "mdeploy/harness.h"
-#include "status.h"
 
 namespace mdeploy::harness {
 
@@ -71,4 +71,4 @@ Status measure(const MeasureOptions& options, Subject& subject, Measurement* mea
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_MEASURE_H_
+#endif  // MDEPLOY_HARNESS_RUN_MEASURE_H_

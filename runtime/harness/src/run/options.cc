@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "options.h"
+#include "run/options.h"
 
 #include <algorithm>
 
-#include "text.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // What to run, as the command line and the C API both give it.
-#ifndef MDEPLOY_HARNESS_OPTIONS_H_
-#define MDEPLOY_HARNESS_OPTIONS_H_
+#ifndef MDEPLOY_HARNESS_RUN_OPTIONS_H_
+#define MDEPLOY_HARNESS_RUN_OPTIONS_H_
 
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "io/status.h"
 #include "mdeploy/harness.h"
-#include "status.h"
 
 namespace mdeploy::harness {
 
@@ -38,4 +38,4 @@ Options options_from_c(const mdeploy_harness_options& options);
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_OPTIONS_H_
+#endif  // MDEPLOY_HARNESS_RUN_OPTIONS_H_

@@ -1,21 +1,21 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The report of one run: schemas/report.schema.json as a struct, written as one line of JSON and as a summary.
-#ifndef MDEPLOY_HARNESS_REPORT_H_
-#define MDEPLOY_HARNESS_REPORT_H_
+// What one run found out: everything that its report tells (schemas/report.schema.json), as a struct.
+#ifndef MDEPLOY_HARNESS_RUN_RESULT_H_
+#define MDEPLOY_HARNESS_RUN_RESULT_H_
 
 #include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "cores.h"
-#include "device.h"
-#include "manifest.h"
-#include "measure.h"
-#include "status.h"
-#include "tolerance.h"
+#include "device/cores.h"
+#include "device/device.h"
+#include "io/manifest.h"
+#include "io/status.h"
+#include "run/measure.h"
+#include "run/tolerance.h"
 
 namespace mdeploy::harness {
 
@@ -36,7 +36,7 @@ struct OpRow {
   int64_t macs = 0;
 };
 
-struct Report {
+struct RunResult {
   Status status;
   std::string runner = "cli";
   std::string model_name;
@@ -61,10 +61,6 @@ struct Report {
   std::vector<std::string> warnings;
 };
 
-std::string report_json(const Report& report);
-// Several lines for people.
-std::string report_summary(const Report& report);
-
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_REPORT_H_
+#endif  // MDEPLOY_HARNESS_RUN_RESULT_H_

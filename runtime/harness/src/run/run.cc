@@ -1,16 +1,17 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "run.h"
+#include "run/run.h"
 
 #include <algorithm>
 #include <cmath>
 #include <thread>
 
-#include "android.h"
-#include "files.h"
-#include "picture.h"
-#include "process.h"
-#include "text.h"
+#include "device/android.h"
+#include "device/emulation.h"
+#include "device/process.h"
+#include "io/files.h"
+#include "io/picture.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {
@@ -67,9 +68,9 @@ void Run::cancel() {
   if (mdeploy_session* session = cancellable_) mdeploy_session_cancel(session);
 }
 
-void Run::execute(Status given) {
+void Run::execute(Status given, const Publish& publish) {
   describe();
-  if (!given.ok()) return finish(std::move(given));
+  if (!given.ok()) return finish(std::move(given), publish);
   Status status;
   for (const auto step : {&Run::prepare, &Run::verify, &Run::load, &Run::check_parity, &Run::choose_inputs,
                           &Run::answer_inputs, &Run::time}) {
@@ -77,19 +78,19 @@ void Run::execute(Status given) {
     if (status.ok() && cancelled_) status = kCancelled;
     if (!status.ok()) break;
   }
-  finish(std::move(status));
+  finish(std::move(status), publish);
 }
 
 void Run::describe() {
-  report_.runner = options_.runner;
-  report_.affinity_requested = options_.affinity;
-  report_.model_name = base_name(options_.predict_path);
-  report_.isa = mdeploy_best_isa();
-  report_.cores = read_cores();
-  report_.device = read_device(android_properties());
+  result_.runner = options_.runner;
+  result_.affinity_requested = options_.affinity;
+  result_.model_name = base_name(options_.predict_path);
+  result_.isa = mdeploy_best_isa();
+  result_.cores = read_cores();
+  result_.device = read_device(android_properties());
   apply_host_device();
-  report_.emulated = is_emulated();
-  report_.thermal_before = read().thermal;
+  result_.emulated = is_emulated();
+  result_.thermal_before = read().thermal;
 }
 
 Status Run::prepare() {
@@ -98,16 +99,16 @@ Status Run::prepare() {
   }
   if (Status status = validate(options_); !status.ok()) return status;
   CoreChoice choice;
-  const std::vector<int> allowed = allowed_cores(report_.cores);
-  if (Status status = choose_cores(options_.affinity, report_.cores, allowed, &choice); !status.ok()) return status;
-  report_.affinity_cores = choice.cores;
-  report_.affinity_applied = choice.pin;  // what was asked for; load() replaces it by what the system granted
-  report_.warnings = choice.warnings;
+  const std::vector<int> allowed = allowed_cores(result_.cores);
+  if (Status status = choose_cores(options_.affinity, result_.cores, allowed, &choice); !status.ok()) return status;
+  result_.affinity_cores = choice.cores;
+  result_.affinity_applied = choice.pin;  // what was asked for; load() replaces it by what the system granted
+  result_.warnings = choice.warnings;
   const int64_t available = static_cast<int64_t>(choice.cores.size());
-  report_.threads = options_.threads > 0 ? options_.threads : std::min(available, kMostThreads);
-  if (report_.threads > available) {
-    report_.warnings.push_back(format("%lld threads on %lld cores: they wait for each other",
-                                      static_cast<long long>(report_.threads), static_cast<long long>(available)));
+  result_.threads = options_.threads > 0 ? options_.threads : std::min(available, kMostThreads);
+  if (result_.threads > available) {
+    result_.warnings.push_back(format("%lld threads on %lld cores: they wait for each other",
+                                      static_cast<long long>(result_.threads), static_cast<long long>(available)));
   }
   if (!options_.report_path.empty()) {
     if (Status status = check_writable(options_.report_path); !status.ok()) return status;
@@ -119,18 +120,18 @@ void Run::apply_host_device() {
   const auto take = [](const char* text, std::optional<std::string>* field) {
     if (text != nullptr && text[0] != '\0') *field = text;
   };
-  take(host_.device_model, &report_.device.model);
-  take(host_.device_manufacturer, &report_.device.manufacturer);
-  take(host_.device_soc, &report_.device.soc);
-  take(host_.os_version, &report_.device.os_version);
-  if (host_.sdk > 0) report_.device.sdk = host_.sdk;
+  take(host_.device_model, &result_.device.model);
+  take(host_.device_manufacturer, &result_.device.manufacturer);
+  take(host_.device_soc, &result_.device.soc);
+  take(host_.os_version, &result_.device.os_version);
+  if (host_.sdk > 0) result_.device.sdk = host_.sdk;
 }
 
 Status Run::verify() {
   for (const std::string* path : {&options_.init_path, &options_.predict_path}) {
     LoadedFile file;
     if (Status status = file_size(*path, &file.bytes); !status.ok()) return status;
-    report_.files[base_name(*path)] = file;
+    result_.files[base_name(*path)] = file;
   }
   if (options_.manifest_path.empty()) {
     return options_.golden_dir.empty() ? Status() : find_golden_cases(options_.golden_dir, nullptr, &golden_);
@@ -139,13 +140,13 @@ Status Run::verify() {
   const Stopwatch watch;
   manifest_.emplace();
   if (Status status = read_manifest(options_.manifest_path, &*manifest_); !status.ok()) return status;
-  report_.model_name = manifest_->name;
+  result_.model_name = manifest_->name;
   // The artifact's file names are fixed, whatever the files are called here.
   const std::pair<const std::string*, const char*> nets[] = {{&options_.init_path, "init_net.pb"},
                                                              {&options_.predict_path, "predict_net.pb"}};
   for (const auto& [path, entry] : nets) {
     if (Status status = verify_file(*path, entry, *manifest_); !status.ok()) return status;
-    report_.files[base_name(*path)].sha256 = manifest_->files.at(entry).sha256;
+    result_.files[base_name(*path)].sha256 = manifest_->files.at(entry).sha256;
   }
   // Whatever else the manifest lists and this place holds; a package leaves out what a device does not need.
   for (const auto& [entry, unused] : manifest_->files) {
@@ -167,7 +168,7 @@ Status Run::verify() {
       }
     }
   }
-  report_.verify_ms = watch.ms();
+  result_.verify_ms = watch.ms();
   return {};
 }
 
@@ -183,27 +184,27 @@ Status Run::load() {
   Status status;
   const std::vector<BlobSpec> specs = load_specs(&status);
   if (!status.ok()) return status;
-  const bool pin = report_.affinity_applied;
-  report_.affinity_applied = false;
+  const bool pin = result_.affinity_applied;
+  result_.affinity_applied = false;
   const Stopwatch watch;
   if (status = session_.load(options_.init_path, options_.predict_path, specs); !status.ok()) return status;
-  report_.isa = mdeploy_net_isa(session_.net());
-  report_.inputs = session_.inputs();
-  report_.outputs = session_.outputs();
-  report_.parameters = static_cast<int64_t>(mdeploy_net_parameters(session_.net()));
-  report_.macs = static_cast<int64_t>(mdeploy_net_macs(session_.net()));
+  result_.isa = mdeploy_net_isa(session_.net());
+  result_.inputs = session_.inputs();
+  result_.outputs = session_.outputs();
+  result_.parameters = static_cast<int64_t>(mdeploy_net_parameters(session_.net()));
+  result_.macs = static_cast<int64_t>(mdeploy_net_macs(session_.net()));
   if (status = check_shapes_against_manifest(); !status.ok()) return status;
-  status = session_.start(static_cast<int>(report_.threads), pin ? report_.affinity_cores : std::vector<int>(),
+  status = session_.start(static_cast<int>(result_.threads), pin ? result_.affinity_cores : std::vector<int>(),
                           options_.profile);
   if (!status.ok()) return status;
-  report_.init_ms = watch.ms();
+  result_.init_ms = watch.ms();
   cancellable_ = session_.handle();
   if (cancelled_) return kCancelled;  // it came before there was anything to hand it on to
-  report_.threads = std::max<int64_t>(mdeploy_session_threads(session_.handle()), 1);
-  report_.affinity_applied = pin && mdeploy_session_affinity_applied(session_.handle()) != 0;
-  if (pin && !report_.affinity_applied) {
-    report_.warnings.push_back("affinity: the system did not bind the threads to cores " +
-                               core_list(report_.affinity_cores));
+  result_.threads = std::max<int64_t>(mdeploy_session_threads(session_.handle()), 1);
+  result_.affinity_applied = pin && mdeploy_session_affinity_applied(session_.handle()) != 0;
+  if (pin && !result_.affinity_applied) {
+    result_.warnings.push_back("affinity: the system did not bind the threads to cores " +
+                               core_list(result_.affinity_cores));
   }
   return {};
 }
@@ -222,8 +223,8 @@ Status Run::check_shapes_against_manifest() const {
     }
     return result;
   };
-  for (const auto& [role, net, said] : {std::tuple("inputs", &report_.inputs, &manifest_->inputs),
-                                        std::tuple("outputs", &report_.outputs, &manifest_->outputs)}) {
+  for (const auto& [role, net, said] : {std::tuple("inputs", &result_.inputs, &manifest_->inputs),
+                                        std::tuple("outputs", &result_.outputs, &manifest_->outputs)}) {
     if (!differs(*net, *said)) continue;
     return bad_input(format("%s: its %s are %s where the net's are %s", options_.manifest_path.c_str(), role,
                             text(*said).c_str(), text(*net).c_str()));
@@ -242,25 +243,25 @@ Status Run::check_parity() {
     if (Status status = read_arrays(golden.inputs, &inputs); !status.ok()) return status;
     if (Status status = read_arrays(golden.outputs, &references); !status.ok()) return status;
     const std::string where = join_path(options_.golden_dir, golden.name);
-    if (references.size() != report_.outputs.size()) {
+    if (references.size() != result_.outputs.size()) {
       return bad_input(format("%s: %zu outputs where the net has %zu", where.c_str(), references.size(),
-                              report_.outputs.size()));
+                              result_.outputs.size()));
     }
     if (Status status = session_.set_inputs(std::move(inputs), where); !status.ok()) return status;
     double ms = 0;
     if (Status status = run_net(&ms); !status.ok()) return status;
     for (size_t i = 0; i < references.size(); ++i) {
-      ParityRow row{golden.name, report_.outputs[i].name, options_.tolerance,
+      ParityRow row{golden.name, result_.outputs[i].name, options_.tolerance,
                     compare(references[i], session_.output_arrays()[i], meaning_of(manifest_, i), tolerance)};
       failed += !row.comparison.passed;
-      report_.parity.push_back(std::move(row));
+      result_.parity.push_back(std::move(row));
     }
   }
   if (failed > 0) {
     // A changed golden value shows here by name and size, which says more than a hash that differs.
     return {MDEPLOY_CHECK_FAILED,
             format("parity failed on this device: %zu of %zu outputs differ from the golden vectors by more than %g%s",
-                   failed, report_.parity.size(), options_.tolerance,
+                   failed, result_.parity.size(), options_.tolerance,
                    golden_refusal_.ok() ? "" : (" (" + golden_refusal_.message + ")").c_str())};
   }
   return golden_refusal_;
@@ -314,38 +315,36 @@ MeasureOptions Run::measure_options() const {
   measure.cooldown_seconds = options_.cooldown_seconds;
   measure.sustained_minutes = options_.sustained_minutes;
   measure.warmup = options_.warmup;
-  if (options_.runs || report_.emulated) {
+  if (options_.runs || result_.emulated) {
     measure.runs = options_.runs.value_or(1);
     measure.min_seconds = options_.min_seconds.value_or(0);
-    if (report_.emulated && !measure.warmup) measure.warmup = 1;
+    if (result_.emulated && !measure.warmup) measure.warmup = 1;
   } else {
     measure.min_seconds = options_.min_seconds.value_or(measure.min_seconds);
   }
   return measure;
 }
 
-Status Run::time() { return measure(measure_options(), *this, &report_.measurement); }
+Status Run::time() { return measure(measure_options(), *this, &result_.measurement); }
 
-void Run::finish(Status status) {
-  if (session_.handle() != nullptr && options_.profile) report_.ops = session_.op_profile();
+void Run::finish(Status status, const Publish& publish) {
+  if (session_.handle() != nullptr && options_.profile) result_.ops = session_.op_profile();
   // A cancel that arrives while the net runs comes back as the runtime's own message.
   if (status.code == MDEPLOY_CANCELLED) status = kCancelled;
-  report_.thermal_after = read().thermal;
-  report_.battery = read_battery();
+  result_.thermal_after = read().thermal;
+  result_.battery = read_battery();
   if (host_.battery != nullptr) {
     mdeploy_harness_battery battery{sizeof battery, NAN, NAN, -1};
     host_.battery(host_.user, &battery);
-    if (!std::isnan(battery.level_percent)) report_.battery.level_percent = battery.level_percent;
-    if (!std::isnan(battery.temperature_c)) report_.battery.temperature_c = battery.temperature_c;
-    if (battery.charging >= 0) report_.battery.charging = battery.charging != 0;
+    if (!std::isnan(battery.level_percent)) result_.battery.level_percent = battery.level_percent;
+    if (!std::isnan(battery.temperature_c)) result_.battery.temperature_c = battery.temperature_c;
+    if (battery.charging >= 0) result_.battery.charging = battery.charging != 0;
   }
-  report_.peak_rss_bytes = peak_rss_bytes();
-  report_.status = std::move(status);
-  if (!options_.report_path.empty()) {
-    Status written = write_file_atomically(options_.report_path, report_json(report_) + "\n");
-    if (!written.ok() && report_.status.ok()) report_.status = std::move(written);
-  }
-  event(MDEPLOY_PHASE_DONE, 1, NAN, report_.status.ok() ? "done" : report_.status.message);
+  result_.peak_rss_bytes = peak_rss_bytes();
+  result_.status = std::move(status);
+  Status published = publish(result_);
+  if (!published.ok() && result_.status.ok()) result_.status = std::move(published);
+  event(MDEPLOY_PHASE_DONE, 1, NAN, result_.status.ok() ? "done" : result_.status.message);
 }
 
 void Run::event(mdeploy_harness_phase phase, double fraction, double last_ms, const std::string& text) {
@@ -357,7 +356,7 @@ void Run::event(mdeploy_harness_phase phase, double fraction, double last_ms, co
 Status Run::run_net(double* ms) {
   if (cancelled_) return kCancelled;
   Status status = session_.run(ms);
-  if (status.ok() && !report_.first_run_ms) report_.first_run_ms = *ms;
+  if (status.ok() && !result_.first_run_ms) result_.first_run_ms = *ms;
   return status;
 }
 
@@ -374,7 +373,7 @@ Status Run::idle(double ms) {
 }
 
 Readings Run::read() {
-  Readings readings{read_thermal(), read_frequencies(report_.cores)};
+  Readings readings{read_thermal(), read_frequencies(result_.cores)};
   if (host_.thermal_status != nullptr) {
     const int32_t status = host_.thermal_status(host_.user);
     if (status >= 0) readings.thermal.status = status;

@@ -1,24 +1,25 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// One run of the harness from options to report: verify, load, parity, measure.
-#ifndef MDEPLOY_HARNESS_RUN_H_
-#define MDEPLOY_HARNESS_RUN_H_
+// One run of the harness from options to result: verify, load, parity, measure.
+#ifndef MDEPLOY_HARNESS_RUN_RUN_H_
+#define MDEPLOY_HARNESS_RUN_RUN_H_
 
 #include <atomic>
 #include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "golden.h"
-#include "manifest.h"
+#include "io/golden.h"
+#include "io/manifest.h"
+#include "io/status.h"
 #include "mdeploy/harness.h"
-#include "measure.h"
-#include "options.h"
-#include "report.h"
-#include "session.h"
-#include "status.h"
+#include "run/measure.h"
+#include "run/options.h"
+#include "run/result.h"
+#include "run/session.h"
 
 namespace mdeploy::harness {
 
@@ -26,10 +27,13 @@ class Run final : private Subject {
  public:
   Run(const Options& options, const mdeploy_harness_host& host);
 
-  // Runs to the end; every error is in the report's status. Also writes the report where the options say. `given` is
-  // an error that was found before, such as a bad flag: then nothing runs and the report says so.
-  void execute(Status given);
-  const Report& report() const { return report_; }
+  // Told the finished result, before the last event. Its error is the run's where that had none.
+  using Publish = std::function<Status(const RunResult&)>;
+
+  // Runs to the end; every error is in the result's status. `given` is an error that was found before, such as a bad
+  // flag: then nothing runs and the result says so.
+  void execute(Status given, const Publish& publish);
+  const RunResult& result() const { return result_; }
 
   // From any thread or a signal handler, while this object lives.
   void cancel();
@@ -45,7 +49,7 @@ class Run final : private Subject {
   Status answer_inputs();
   Status check_parity();
   Status time();
-  void finish(Status status);
+  void finish(Status status, const Publish& publish);
 
   std::vector<BlobSpec> load_specs(Status* status);
   void apply_host_device();
@@ -71,9 +75,9 @@ class Run final : private Subject {
   Status golden_refusal_;  // a golden file that differs from the manifest; see check_parity
   std::vector<GoldenCase> golden_;
   Session session_;
-  Report report_;
+  RunResult result_;
 };
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_RUN_H_
+#endif  // MDEPLOY_HARNESS_RUN_RUN_H_

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "session.h"
+#include "run/session.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "text.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -2,16 +2,16 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A loaded net and its session behind the C ABI, with buffers for inputs and outputs.
-#ifndef MDEPLOY_HARNESS_SESSION_H_
-#define MDEPLOY_HARNESS_SESSION_H_
+#ifndef MDEPLOY_HARNESS_RUN_SESSION_H_
+#define MDEPLOY_HARNESS_RUN_SESSION_H_
 
 #include <string>
 #include <vector>
 
-#include "manifest.h"
-#include "npy.h"
-#include "report.h"
-#include "status.h"
+#include "io/manifest.h"
+#include "io/npy.h"
+#include "io/status.h"
+#include "run/result.h"
 
 namespace mdeploy::harness {
 
@@ -52,4 +52,4 @@ class Session {
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_SESSION_H_
+#endif  // MDEPLOY_HARNESS_RUN_SESSION_H_

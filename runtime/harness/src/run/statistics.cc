@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "statistics.h"
+#include "run/statistics.h"
 
 #include <algorithm>
 #include <cmath>

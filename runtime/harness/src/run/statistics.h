@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Statistics of latency samples.
-#ifndef MDEPLOY_HARNESS_STATISTICS_H_
-#define MDEPLOY_HARNESS_STATISTICS_H_
+#ifndef MDEPLOY_HARNESS_RUN_STATISTICS_H_
+#define MDEPLOY_HARNESS_RUN_STATISTICS_H_
 
 #include <cstddef>
 #include <vector>
@@ -29,4 +29,4 @@ std::vector<size_t> outliers(const std::vector<double>& samples);
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_STATISTICS_H_
+#endif  // MDEPLOY_HARNESS_RUN_STATISTICS_H_

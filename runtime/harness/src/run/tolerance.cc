@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "tolerance.h"
+#include "run/tolerance.h"
 
 #include <algorithm>
 #include <cmath>

@@ -5,13 +5,13 @@
 //   probabilities              |a - b| <= tol + rtol * |reference|
 //   logits, log-probabilities  |a - b| <= tol * max(1, |reference|) + rtol * |reference|
 // NaN and infinities must stand in the same places. Both are tested against tests/golden/tolerance.json.
-#ifndef MDEPLOY_HARNESS_TOLERANCE_H_
-#define MDEPLOY_HARNESS_TOLERANCE_H_
+#ifndef MDEPLOY_HARNESS_RUN_TOLERANCE_H_
+#define MDEPLOY_HARNESS_RUN_TOLERANCE_H_
 
 #include <optional>
 #include <string_view>
 
-#include "npy.h"
+#include "io/npy.h"
 
 namespace mdeploy::harness {
 
@@ -32,4 +32,4 @@ Comparison compare(const Array& reference, const Array& actual, std::string_view
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_TOLERANCE_H_
+#endif  // MDEPLOY_HARNESS_RUN_TOLERANCE_H_

@@ -10,12 +10,12 @@
 #include <memory>
 #include <thread>
 
-#include "fake_runtime.h"
-#include "files.h"
-#include "json_reader.h"
-#include "manifest_text.h"
+#include "io/files.h"
+#include "io/json_reader.h"
 #include "mdeploy/harness.h"
-#include "temporary.h"
+#include "testing/fake_runtime.h"
+#include "testing/manifest_text.h"
+#include "testing/temporary.h"
 
 namespace mdeploy::harness {
 namespace {

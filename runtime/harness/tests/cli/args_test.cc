@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "args.h"
+#include "cli/args.h"
 
 #include <gtest/gtest.h>
 

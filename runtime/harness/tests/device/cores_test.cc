@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "cores.h"
+#include "device/cores.h"
 
 #include <gtest/gtest.h>
 
-#include "temporary.h"
-#include "text.h"
+#include "io/text.h"
+#include "testing/temporary.h"
 
 namespace mdeploy::harness {
 namespace {

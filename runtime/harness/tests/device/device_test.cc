@@ -1,11 +1,12 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "device.h"
+#include "device/device.h"
 
 #include <gtest/gtest.h>
 
-#include "process.h"
-#include "temporary.h"
+#include "device/emulation.h"
+#include "device/process.h"
+#include "testing/temporary.h"
 
 namespace mdeploy::harness {
 namespace {

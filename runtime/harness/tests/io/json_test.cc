@@ -5,9 +5,9 @@
 #include <cmath>
 #include <limits>
 
-#include "json_reader.h"
-#include "json_writer.h"
-#include "text.h"
+#include "io/json_reader.h"
+#include "io/json_writer.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -1,11 +1,11 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "manifest.h"
+#include "io/manifest.h"
 
 #include <gtest/gtest.h>
 
-#include "manifest_text.h"
-#include "temporary.h"
+#include "testing/manifest_text.h"
+#include "testing/temporary.h"
 
 namespace mdeploy::harness {
 namespace {

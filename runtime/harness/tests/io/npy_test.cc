@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "npy.h"
+#include "io/npy.h"
 
 #include <gtest/gtest.h>
 
-#include "temporary.h"
+#include "testing/temporary.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "picture.h"
+#include "io/picture.h"
 
 #include <gtest/gtest.h>
 

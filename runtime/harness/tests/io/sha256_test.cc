@@ -1,10 +1,10 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "sha256.h"
+#include "io/sha256.h"
 
 #include <gtest/gtest.h>
 
-#include "temporary.h"
+#include "testing/temporary.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -1,15 +1,15 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "tolerance.h"
+#include "run/tolerance.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "files.h"
-#include "json_reader.h"
-#include "temporary.h"
+#include "io/files.h"
+#include "io/json_reader.h"
+#include "testing/temporary.h"
 
 namespace mdeploy::harness {
 namespace {

@@ -1,6 +1,6 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "fake_runtime.h"
+#include "testing/fake_runtime.h"
 
 #include <algorithm>
 #include <atomic>

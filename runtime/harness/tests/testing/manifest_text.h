@@ -8,8 +8,8 @@
 #include <map>
 #include <string>
 
-#include "json_writer.h"
-#include "sha256.h"
+#include "io/json_writer.h"
+#include "io/sha256.h"
 
 namespace mdeploy::harness {
 

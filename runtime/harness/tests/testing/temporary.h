@@ -10,7 +10,7 @@
 #include <fstream>
 #include <string>
 
-#include "npy.h"
+#include "io/npy.h"
 
 namespace mdeploy::harness {
 

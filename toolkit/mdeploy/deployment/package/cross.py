@@ -221,7 +221,7 @@ def _zig(target: Target, sources: Path, built: Path, *arguments: str) -> None:
         *(flag for flag in flags if linking or not flag.startswith("-Wl,")),
         # What the report says about its compiler.
         f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags)}"',
-        *("-I", "include", "-I", "src", "-I", "harness/include", "-w"),
+        *("-I", "include", "-I", "src", "-I", "harness/include", "-I", "harness/src", "-w"),
         *arguments,
     ]
     try:

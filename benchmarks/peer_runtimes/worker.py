@@ -34,11 +34,12 @@ class Job:
 
 def _mdeploy(job: Job) -> Run:
     from mdeploy import native
+    from mdeploy.tensors import TensorSpec
 
     loaded = native.load_net(
         (job.directory / "artifact/init_net.pb").read_bytes(),
         (job.directory / "artifact/predict_net.pb").read_bytes(),
-        [native.TensorSpec("", job.x.shape, "float32")],  # by position
+        [TensorSpec("", job.x.shape)],  # by position
     )
     session = loaded.session(threads=job.threads)
     return lambda: session.run([job.x])[0]

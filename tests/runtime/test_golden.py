@@ -13,6 +13,7 @@ import pytest
 
 from mdeploy import native
 from mdeploy.errors import InputError, UnsupportedError
+from mdeploy.tensors import TensorSpec
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "operators"
 CASES = sorted(path.name for path in GOLDEN.iterdir())
@@ -30,7 +31,7 @@ def _arrays(case: str, kind: str) -> list[Array]:
 def _load(case: str, **options: Any) -> native.NativeNet:
     folder = GOLDEN / case
     predict = next(folder.glob("predict_net.pb*"))
-    specs = [native.TensorSpec("", array.shape, array.dtype.name) for array in _arrays(case, "input")]
+    specs = [TensorSpec.of("", array) for array in _arrays(case, "input")]
     return native.load_net(folder / "init_net.pb", predict, specs, **options)
 
 

@@ -30,6 +30,7 @@ from mdeploy.formats.artifact import Artifact, npy_bytes, read_npy
 from mdeploy.formats.checkpoint import load
 from mdeploy.formats.manifest import Manifest
 from mdeploy.formats.report import Report
+from mdeploy.tensors import TensorSpec
 
 OLD_NETS = Path(__file__).resolve().parents[1] / "golden" / "old_nets"
 HUGE = (b"\xff\xff\xff\xff\x0f", b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f", b"\x80" * 11)
@@ -112,7 +113,7 @@ def test_nets(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     """The reader in Python, our runtime, and the whole of inspect on nets in either form."""
     (init,), (predict,) = ((OLD_NETS / case).glob(f"{name}_net.pb*") for name in ("init", "predict"))
     shape = np.load(OLD_NETS / case / "input_0.npy").shape
-    specs = [native.TensorSpec("data", shape)]
+    specs = [TensorSpec("data", shape)]
     other = init.read_bytes()
     path = tmp_path / predict.name
     (tmp_path / init.name).write_bytes(other)

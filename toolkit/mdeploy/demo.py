@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,14 +19,13 @@ from mdeploy.deployment.package.build import build_zip
 from mdeploy.errors import UnavailableError
 from mdeploy.evaluation.prediction import PredictionReport, predict
 from mdeploy.formats.artifact import Artifact
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["CHECKPOINT", "DEFAULT_FOLDER", "IMAGE", "Demo", "bundled"]
 
 CHECKPOINT = "resnest_small_cifar10.pt"
 IMAGE = "demo_picture.png"
 DEFAULT_FOLDER = Path("demo-out")
-
-Tell = Callable[[str], None]
 
 
 def bundled(name: str) -> Path:
@@ -49,7 +47,7 @@ class Demo:
 
     folder: Path = DEFAULT_FOLDER
     tolerance: float = 1e-5
-    tell: Tell = lambda _message: None
+    tell: Tell = quiet
 
     @property
     def artifact_path(self) -> Path:

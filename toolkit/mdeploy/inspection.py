@@ -25,10 +25,9 @@ from mdeploy.errors import InputError, MdeployError, UsageError
 from mdeploy.formats.artifact import MANIFEST_FILE, Artifact
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.shapes import infer_shapes
+from mdeploy.tensors import Shape
 
 __all__ = ["Inspection", "Operator", "TypeTotal", "inspect"]
-
-Shape = tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-__all__ = ["Advance", "progress_bar", "status"]
+__all__ = ["Advance", "Tell", "progress_bar", "quiet", "status"]
+
+Tell = Callable[[str], None]
+"""Is told, in one line, what long work does next."""
+
+
+def quiet(_message: str) -> None:
+    """A ``Tell`` that nobody listens to."""
 
 
 class Advance(Protocol):
@@ -19,10 +26,10 @@ class Advance(Protocol):
 
 
 @contextmanager
-def status(message: str) -> Iterator[Callable[[str], None]]:
+def status(message: str) -> Iterator[Tell]:
     """Show a spinner with ``message`` on stderr while the block runs. Yields a function that changes the message."""
     if not sys.stderr.isatty():
-        yield lambda _message: None
+        yield quiet
         return
     from rich.console import Console
 

@@ -13,11 +13,12 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mdeploy.backends.optional.engine import NetSpec, TensorInfo, engine_of
+from mdeploy.backends.optional.engine import NetSpec, engine_of
 from mdeploy.backends.optional.files import make_contents, maker
+from mdeploy.tensors import TensorSpec
 
 HERE = Path(__file__).parent
-SPEC = NetSpec((TensorInfo("x", (1, 3, 8, 8), "float32"),), (TensorInfo("y", (1, 5), "float32"),))
+SPEC = NetSpec((TensorSpec("x", (1, 3, 8, 8), "float32"),), (TensorSpec("y", (1, 5), "float32"),))
 
 
 def tiny_net() -> onnx.ModelProto:

@@ -13,7 +13,6 @@ import pytest
 
 from mdeploy import native
 from mdeploy.backends.base import NetRunning, PrepareOptions
-from mdeploy.backends.mdeploy import input_specs
 from mdeploy.backends.registry import get_backend
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
@@ -59,7 +58,7 @@ def test_answers_the_golden_cases(calibrated: Artifact) -> None:
 @pytest.mark.parametrize("isa", ISAS)
 def test_every_instruction_set_answers_the_golden_cases(calibrated: Artifact, isa: str) -> None:
     try:
-        net = native.load_net(calibrated.init_net, calibrated.predict_net, input_specs(calibrated), isa=isa)
+        net = native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs, isa=isa)
     except UnavailableError as error:
         pytest.skip(f"not applicable: {error}")
     with net:
@@ -69,24 +68,24 @@ def test_every_instruction_set_answers_the_golden_cases(calibrated: Artifact, is
 
 def test_the_environment_forces_an_instruction_set(calibrated: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MDEPLOY_ISA", "reference")
-    with native.load_net(calibrated.init_net, calibrated.predict_net, input_specs(calibrated)) as net:
+    with native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs) as net:
         assert net.isa == "reference"
     monkeypatch.setenv("MDEPLOY_ISA", "abacus")
     with pytest.raises(UsageError, match="MDEPLOY_ISA names no instruction set"):
-        native.load_net(calibrated.init_net, calibrated.predict_net, input_specs(calibrated))
+        native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs)
 
 
 @pytest.mark.parametrize("name", [*native.load_passes(), "all"])
 def test_every_pass_can_be_left_out(calibrated: Artifact, name: str) -> None:
     with native.load_net(
-        calibrated.init_net, calibrated.predict_net, input_specs(calibrated), skip_passes=[name]
+        calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs, skip_passes=[name]
     ) as net:
         assert _worst(calibrated, net) < 1e-5
 
 
 def test_results_are_the_same_bits_for_any_number_of_threads(calibrated: Artifact) -> None:
     inputs = list(calibrated.golden_cases()[-1].inputs)
-    with native.load_net(calibrated.init_net, calibrated.predict_net, input_specs(calibrated)) as net:
+    with native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs) as net:
         answers = []
         for threads in (1, 2, 3, 5):
             with net.session(threads=threads) as session:
@@ -105,7 +104,7 @@ def test_the_trunk_is_fused(tmp_path: Path) -> None:
     checkpoint.save(Checkpoint("resnest_small", arguments, model.state_dict(), spec, "logits"), tmp_path / "net.pt")
     artifact = convert(tmp_path / "net.pt", ConvertOptions(output=tmp_path / "out")).artifact
     with (
-        native.load_net(artifact.init_net, artifact.predict_net, input_specs(artifact)) as net,
+        native.load_net(artifact.init_net, artifact.predict_net, artifact.manifest.inputs) as net,
         net.session(profile=True) as session,
     ):
         session.run(list(artifact.golden_cases()[0].inputs))
@@ -115,7 +114,7 @@ def test_the_trunk_is_fused(tmp_path: Path) -> None:
 
 
 def test_the_figures_of_the_net_are_those_of_the_manifest(calibrated: Artifact) -> None:
-    with native.load_net(calibrated.init_net, calibrated.predict_net, input_specs(calibrated)) as net:
+    with native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs) as net:
         assert net.parameters == calibrated.manifest.parameters
         assert net.macs == calibrated.manifest.macs
         assert [spec.name for spec in net.inputs] == [spec.name for spec in calibrated.manifest.inputs]

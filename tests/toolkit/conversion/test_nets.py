@@ -36,6 +36,7 @@ from mdeploy.errors import InputError, MdeployError, UnsupportedError, UsageErro
 from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.manifest import InputSpec
 from mdeploy.inspection import inspect
+from mdeploy.tensors import TensorSpec
 
 OLD_NETS = Path(__file__).resolve().parents[2] / "golden" / "old_nets"
 CASES = ("lenet", "mobilenet", "caffenet", "squeezenet", "nhwc", "hand_written")
@@ -264,7 +265,7 @@ def test_refused(case: str, edit: Edit, error: type[MdeployError], words: tuple[
 
 def test_the_runtime_gives_the_same_reason(tmp_path: Path) -> None:
     folder = edited(tmp_path / "lenet", "lenet", random_fills)
-    specs = [native.TensorSpec("data", (1, 1, 28, 28))]
+    specs = [TensorSpec("data", (1, 1, 28, 28))]
     with pytest.raises(UnsupportedError, match="random numbers") as caught:
         native.load_net(folder / "init_net.pb", folder / "predict_net.pb", specs)
     assert "XavierFill" in str(caught.value)

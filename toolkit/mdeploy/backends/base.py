@@ -9,15 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-import numpy as np
-import numpy.typing as npt
+from mdeploy.tensors import Array
 
 if TYPE_CHECKING:
     from mdeploy.formats.artifact import Artifact
 
-__all__ = ["Array", "Availability", "Backend", "NetRunner", "NetRunning", "PrepareOptions", "Session"]
-
-Array = npt.NDArray[np.generic]
+__all__ = ["Availability", "Backend", "NetRunner", "NetRunning", "PrepareOptions", "Session"]
 
 
 @dataclass(frozen=True)

@@ -10,16 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mdeploy import native
-from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.backends.base import Availability, PrepareOptions
 from mdeploy.caffe2.pair import blobs_read, fill_shape
 from mdeploy.errors import UnavailableError
+from mdeploy.tensors import Array, Shape, TensorSpec
 
 if TYPE_CHECKING:
     from mdeploy.formats.artifact import Artifact
 
-__all__ = ["BACKEND", "MdeploySession", "blob_shapes", "input_specs"]
-
-Shape = tuple[int, ...]
+__all__ = ["BACKEND", "MdeploySession", "blob_shapes"]
 
 
 class MdeploySession:
@@ -50,7 +49,7 @@ class MdeployNetRunner:
     ) -> dict[str, Array]:
         """Run once and return blobs by name, by default every one that predict_net makes."""
         names = _made(predict_net) if fetch is None else list(fetch)
-        specs = [native.TensorSpec(name, array.shape, array.dtype.name) for name, array in inputs.items()]
+        specs = [TensorSpec.of(name, array) for name, array in inputs.items()]
         with (
             native.load_net(init_net, predict_net, specs, keep_blobs=["*"] if fetch is None else names) as net,
             net.session(threads=self._threads) as session,
@@ -83,17 +82,12 @@ class MdeployBackend:
 
     def prepare(self, artifact: Artifact, options: PrepareOptions) -> MdeploySession:
         """Load init_net.pb and predict_net.pb for the manifest's input shapes."""
-        net = native.load_net(artifact.init_net, artifact.predict_net, input_specs(artifact))
+        net = native.load_net(artifact.init_net, artifact.predict_net, artifact.manifest.inputs)
         return MdeploySession(net, options)
 
     def net_runner(self, options: PrepareOptions) -> MdeployNetRunner:
         """Return a runner of net pairs of any origin."""
         return MdeployNetRunner(options)
-
-
-def input_specs(artifact: Artifact) -> list[native.TensorSpec]:
-    """Return the data inputs that the manifest declares."""
-    return [native.TensorSpec(spec.name, tuple(spec.shape), spec.dtype) for spec in artifact.manifest.inputs]
 
 
 BACKEND = MdeployBackend()

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.backends.base import Availability, PrepareOptions
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
+from mdeploy.tensors import Array
 
 if TYPE_CHECKING:
     from mdeploy.formats.artifact import Artifact

@@ -13,8 +13,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.backends.base import Availability, PrepareOptions
 from mdeploy.errors import InputError, UnavailableError
+from mdeploy.tensors import Array
 
 if TYPE_CHECKING:
     import torch

@@ -17,15 +17,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.schema import SCHEMAS, ArgType, OperatorSchema
 from mdeploy.caffe2.wire import delimited, fill_operator
+from mdeploy.tensors import Array
 
-__all__ = ["ArgValue", "Args", "Array", "NetBuilder", "NetPair", "Operator", "safe_name"]
+__all__ = ["ArgValue", "Args", "NetBuilder", "NetPair", "Operator", "safe_name"]
 
-Array = npt.NDArray[Any]
 ArgValue = float | int | str | Sequence[int] | Sequence[float]
 Args = dict[str, ArgValue]
 

@@ -9,14 +9,12 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx_ir as ir
 
 from mdeploy.caffe2.net import ArgValue, NetBuilder
+from mdeploy.tensors import Array
 
 __all__ = ["NodeContext", "Unsupported"]
-
-Array = npt.NDArray[Any]
 
 
 class Unsupported(Exception):  # noqa: N818 - a finding about the model, collected and shown with all others

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy.errors import UsageError
+from mdeploy.tensors import Shape
 
 __all__ = ["blobs_read", "data_inputs", "fill_shape", "input_shapes", "output_meaning", "outputs", "reads_nhwc"]
 
-Shape = tuple[int, ...]
 
 _SAME_ELEMENTS = ("Reshape", "Flatten", "FlattenToVec", "Squeeze", "ExpandDims", "Copy", "Alias", "StopGradient")
 _BY_PRODUCTS = ("Concat", "Dropout", "LRN", "Reshape", "InstanceNorm", "GroupNorm")

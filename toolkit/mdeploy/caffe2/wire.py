@@ -8,12 +8,10 @@ the concatenation of its fields, so the few that are large are appended here and
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-import numpy.typing as npt
 
 from mdeploy.caffe2.messages import Argument, OperatorDef
+from mdeploy.tensors import Array
 
 __all__ = ["delimited", "fill_operator", "packed_floats", "varint"]
 
@@ -45,7 +43,7 @@ def delimited(number: int, payload: bytes) -> bytes:
     return b"".join((varint(number << 3 | _LENGTH_DELIMITED), varint(len(payload)), payload))
 
 
-def fill_operator(blob: str, array: npt.NDArray[Any], packed: bool) -> bytes:
+def fill_operator(blob: str, array: Array, packed: bool) -> bytes:
     """Return a serialised OperatorDef that fills ``blob`` with ``array``.
 
     ``packed`` writes floats in 4 bytes each; Caffe2's own writer uses 5, with a tag before every value.
@@ -69,13 +67,13 @@ def fill_operator(blob: str, array: npt.NDArray[Any], packed: bool) -> bytes:
     return data
 
 
-def packed_floats(array: npt.NDArray[Any]) -> bytes:
+def packed_floats(array: Array) -> bytes:
     """The field ``floats`` of an Argument, packed: 4 bytes each."""
     values = np.ascontiguousarray(array, dtype="<f4").ravel()
     return delimited(_ARGUMENT_FLOATS, values.tobytes()) if values.size else b""
 
 
-def _floats(array: npt.NDArray[Any], packed: bool) -> bytes:
+def _floats(array: Array, packed: bool) -> bytes:
     if packed:
         return packed_floats(array)
     values = np.ascontiguousarray(array, dtype="<f4").ravel()

@@ -10,7 +10,7 @@ until it fails.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from mdeploy.comparison.tolerance import Comparison, Tolerance
 from mdeploy.comparison.tracers import PartRunning, tracer_of
 from mdeploy.errors import UsageError
 from mdeploy.formats.artifact import Artifact, GoldenEntry
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["Culprit", "find_culprit", "save_culprit"]
 
@@ -101,7 +102,7 @@ def find_culprit(
     reference: Reference,
     tolerance: Tolerance,
     options: PrepareOptions | None = None,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
 ) -> Culprit | None:
     """Return the smallest failing part on one backend of ``compare_layers``, or None when nothing failed there.
 
@@ -120,7 +121,7 @@ def find_culprit(
         return _single(search, tolerance, tell) or _grown(search, first, tolerance, tell)
 
 
-def _single(search: _Search, tolerance: Tolerance, tell: Callable[[str], None]) -> Culprit | None:
+def _single(search: _Search, tolerance: Tolerance, tell: Tell) -> Culprit | None:
     for layer in search.result.layers:
         tell(f"alone: {layer.blob}")
         found = search.culprit(search.cut(search.reference.values[0], layer.blob), tolerance)
@@ -129,7 +130,7 @@ def _single(search: _Search, tolerance: Tolerance, tell: Callable[[str], None]) 
     return None
 
 
-def _grown(search: _Search, first: Layer, tolerance: Tolerance, tell: Callable[[str], None]) -> Culprit | None:
+def _grown(search: _Search, first: Layer, tolerance: Tolerance, tell: Tell) -> Culprit | None:
     fed = {spec.name for spec in search.artifact.manifest.inputs}
     known = set(search.reference.values[0])
     while True:

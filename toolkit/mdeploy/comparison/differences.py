@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mdeploy.backends.base import Array
+from mdeploy.tensors import Array
 
 __all__ = ["BINS", "DifferenceMap", "difference_map"]
 

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from mdeploy.comparison.bisect import Culprit, find_culprit, save_culprit
 from mdeploy.comparison.layers import LayersReport, compare_layers, trace_reference
 from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.formats.artifact import Artifact
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["Inspection", "inspect_layers"]
 
@@ -44,7 +45,7 @@ def inspect_layers(
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
     part: Path | None = None,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
     reference: str | None = None,
 ) -> Inspection:
     """Compare every tensor with those of the backend ``reference``; with ``part``, cut the smallest wrong sub-network

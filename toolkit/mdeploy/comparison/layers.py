@@ -5,14 +5,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import Array, Backend, NetRunning, PrepareOptions
+from mdeploy.backends.base import Backend, NetRunning, PrepareOptions
 from mdeploy.backends.registry import select_backends
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.comparison.differences import DifferenceMap, difference_map
@@ -22,6 +22,8 @@ from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.comparison.tracers import GraphTracer, Tracer, tracer_of
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UnsupportedError, UsageError
 from mdeploy.formats.artifact import Artifact, GoldenCase
+from mdeploy.progress import Tell, quiet
+from mdeploy.tensors import Array
 
 __all__ = ["BackendLayers", "Layer", "LayersReport", "Reference", "compare_layers", "judge", "trace_reference"]
 
@@ -130,7 +132,7 @@ def compare_layers(
     tolerance: Tolerance,
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
     reference: Reference | None = None,
 ) -> LayersReport:
     """Compare every intermediate tensor on the backends of ``names``, by default those that run the nets.
@@ -164,7 +166,7 @@ def trace_reference(
     artifact: Artifact,
     options: PrepareOptions,
     name: str | None = None,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
 ) -> Reference:
     """Trace the backend ``name``; by default model.onnx on onnxruntime without its optimisations, and for an artifact
     that has none, real Caffe2."""

@@ -13,7 +13,6 @@ import onnx
 import onnx_ir as ir
 
 from mdeploy import __version__
-from mdeploy.backends.base import Array
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.pair import fill_shape
@@ -29,6 +28,7 @@ from mdeploy.formats.artifact import (
     Source,
 )
 from mdeploy.onnx.shapes import infer_shapes
+from mdeploy.tensors import Array
 
 __all__ = ["onnx_part", "write_part"]
 

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +16,7 @@ from mdeploy.comparison.differences import DifferenceMap, difference_map
 from mdeploy.comparison.tolerance import Comparison, Tolerance, compare
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UsageError
 from mdeploy.formats.artifact import Artifact, GoldenCase
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["BackendResult", "OutputResult", "ParityReport", "check_outputs", "run_parity"]
 
@@ -96,7 +97,7 @@ def run_parity(
     tolerance: Tolerance,
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
 ) -> ParityReport:
     """Compare every backend asked for, or every installed one, with the golden outputs.
 
@@ -157,7 +158,7 @@ def _run_cases(
     backend: Backend,
     session: Session,
     tolerance: Tolerance,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> Iterator[OutputResult]:
     specs = artifact.manifest.outputs
     for case in cases:

@@ -18,13 +18,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mdeploy.backends.base import Array
+from mdeploy.tensors import Array, Doubles
 
 __all__ = ["MEANINGS", "Comparison", "Tolerance", "compare"]
 
 MEANINGS = ("logits", "log_probabilities", "probabilities")
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 
 import torch
 
-from mdeploy.backends.base import Array
 from mdeploy.caffe2.net import safe_name
 from mdeploy.errors import UnsupportedError
 from mdeploy.onnx.export import quiet_torch
+from mdeploy.tensors import Array
 
 __all__ = ["trace_module"]
 

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import onnx
 
-from mdeploy.backends.base import Array
 from mdeploy.caffe2.net import safe_name
 from mdeploy.errors import InputError
 from mdeploy.onnx.session import PlainSession
+from mdeploy.tensors import Array
 
 __all__ = ["OnnxGraph"]
 

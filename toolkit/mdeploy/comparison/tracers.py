@@ -15,22 +15,23 @@ onnxruntime compared   backend optimises as it does on the whole
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from mdeploy.backends.base import Array, Backend, NetRunning, PrepareOptions
+from mdeploy.backends.base import Backend, NetRunning, PrepareOptions
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.subgraph import Part, cut_nets
 from mdeploy.comparison.part import onnx_part, write_part
 from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 from mdeploy.formats.artifact import Artifact, GoldenCase, GoldenEntry
+from mdeploy.progress import Tell
+from mdeploy.tensors import Array
 
 __all__ = ["GraphTracer", "PartRunning", "Tracer", "tracer_of"]
 
-Tell = Callable[[str], None]
 Values = dict[str, Array]
 
 

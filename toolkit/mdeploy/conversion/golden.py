@@ -8,18 +8,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mdeploy.errors import UsageError
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
 from mdeploy.native.images import find_images, image_input
+from mdeploy.tensors import Array
 
 __all__ = ["RANDOM_SEED", "GoldenInputs", "image_inputs", "standard_inputs"]
-
-Array = npt.NDArray[Any]
 
 RANDOM_SEED = 0
 
@@ -36,7 +33,7 @@ def standard_inputs(specs: Sequence[InputSpec], seed: int = RANDOM_SEED) -> list
     """Return the cases zeros, ones and random for inputs of these shapes."""
     generator = np.random.default_rng(seed)
     return [
-        GoldenInputs(GoldenEntry("zeros", "zeros"), tuple(np.zeros(spec.shape, spec.dtype) for spec in specs)),
+        GoldenInputs(GoldenEntry("zeros", "zeros"), tuple(spec.zeros() for spec in specs)),
         GoldenInputs(GoldenEntry("ones", "ones"), tuple(np.ones(spec.shape, spec.dtype) for spec in specs)),
         GoldenInputs(GoldenEntry("random", "random", seed=seed), tuple(_random(spec, generator) for spec in specs)),
     ]

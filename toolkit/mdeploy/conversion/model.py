@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -20,7 +20,7 @@ from mdeploy.backends.optional.files import make_contents, net_spec, select_make
 from mdeploy.caffe2.check import check_nets, parse_net
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
-from mdeploy.conversion.golden import Array, image_inputs, standard_inputs
+from mdeploy.conversion.golden import image_inputs, standard_inputs
 from mdeploy.conversion.sources import LoadedSource, SourceOptions, image_spec, open_source
 from mdeploy.errors import CheckFailed, InputError, MdeployError
 from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
@@ -31,6 +31,8 @@ from mdeploy.onnx.pipeline import check_pass_names, largest_difference, run_pass
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.session import PlainSession
 from mdeploy.onnx.shapes import infer_shapes
+from mdeploy.progress import Tell, quiet
+from mdeploy.tensors import Array
 
 __all__ = ["Conversion", "ConvertOptions", "convert", "model_name", "preprocessed", "read_labels"]
 
@@ -73,9 +75,7 @@ class Conversion:
         }
 
 
-def convert(
-    path: Path, options: ConvertOptions | None = None, progress: Callable[[str], None] = lambda _stage: None
-) -> Conversion:
+def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = quiet) -> Conversion:
     """Convert a model file and write the artifact.
 
     Raises ``InputError`` for files that are missing, damaged or refused, ``UnsupportedError`` with every node that

@@ -9,7 +9,7 @@ our runtime where real Caffe2 is not installed; the manifest says which.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mdeploy import __version__, native
-from mdeploy.backends.base import Array, NetRunning, PrepareOptions
+from mdeploy.backends.base import NetRunning, PrepareOptions
 from mdeploy.backends.mdeploy import blob_shapes
 from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.check import check_nets
@@ -33,6 +33,8 @@ from mdeploy.errors import CheckFailed, InputError, UsageError
 from mdeploy.formats.artifact import INIT_NET, PREDICT_NET, ArtifactWriter, file_sha256
 from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec, Source
 from mdeploy.onnx.pipeline import largest_difference
+from mdeploy.progress import Tell, quiet
+from mdeploy.tensors import Array
 
 __all__ = ["NetFiles", "find_net_files", "import_nets"]
 
@@ -73,9 +75,7 @@ def find_net_files(paths: Sequence[Path]) -> NetFiles | None:
     return NetFiles(_with_init(init_beside(path), path), path)
 
 
-def import_nets(
-    files: NetFiles, options: ConvertOptions, progress: Callable[[str], None] = lambda _stage: None
-) -> Conversion:
+def import_nets(files: NetFiles, options: ConvertOptions, progress: Tell = quiet) -> Conversion:
     """Check and normalise a net pair, answer the golden cases, and write the artifact.
 
     Raises ``InputError`` for files that are damaged or that Caffe2 refuses, ``UsageError`` where shapes are missing,
@@ -159,7 +159,7 @@ def _tools(reference: str) -> dict[str, str]:
 
 
 def _parameters(nets: tuple[bytes, bytes], specs: Sequence[InputSpec]) -> int:
-    with native.load_net(*nets, _tensor_specs(specs)) as net:
+    with native.load_net(*nets, specs) as net:
         return int(net.parameters)
 
 
@@ -197,12 +197,8 @@ def _caffe2_answers(
 def _our_answers(
     nets: tuple[bytes, bytes], specs: Sequence[InputSpec], cases: Sequence[GoldenInputs]
 ) -> list[list[Array]]:
-    with native.load_net(*nets, _tensor_specs(specs)) as net, net.session() as session:
+    with native.load_net(*nets, specs) as net, net.session() as session:
         return [session.run(case.inputs) for case in cases]
-
-
-def _tensor_specs(specs: Sequence[InputSpec]) -> list[native.TensorSpec]:
-    return [native.TensorSpec(spec.name, spec.shape, spec.dtype) for spec in specs]
 
 
 def _in_order(blobs: dict[str, Array], names: Sequence[str]) -> list[Array]:

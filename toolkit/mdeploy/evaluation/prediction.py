@@ -4,24 +4,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mdeploy.backends.base import PrepareOptions, Session
 from mdeploy.backends.registry import select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.formats.artifact import Artifact
 from mdeploy.native.images import image_input
+from mdeploy.progress import Tell, quiet
+from mdeploy.tensors import Array, Doubles
 
 __all__ = ["ImagePrediction", "PredictionReport", "predict", "probabilities"]
-
-Doubles = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -97,7 +96,7 @@ def predict(
     images: Sequence[Path],
     names: Sequence[str] | None = None,
     options: PrepareOptions | None = None,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
 ) -> PredictionReport:
     """Classify every image on every backend asked for, or every one that can run.
 
@@ -124,7 +123,7 @@ def predict(
     return PredictionReport(artifact.name, _labels(artifact, classes), titles, versions, tuple(results), tuple(missing))
 
 
-def probabilities(output: npt.NDArray[Any], meaning: str) -> Doubles:
+def probabilities(output: Array, meaning: str) -> Doubles:
     """Turn a net's output for one image into probabilities, in double: (classes,)."""
     values = np.asarray(output, np.float64).reshape(-1)
     if meaning == "probabilities":
@@ -140,7 +139,7 @@ def _prepare(
     names: Sequence[str] | None,
     options: PrepareOptions,
     stack: ExitStack,
-    tell: Callable[[str], None],
+    tell: Tell,
 ) -> tuple[dict[str, Session], dict[str, str], dict[str, str], list[tuple[str, str]]]:
     selection = select_backends(names)
     sessions: dict[str, Session] = {}

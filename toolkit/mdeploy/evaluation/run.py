@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import Array, PrepareOptions
+from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.optional.engine import EXTRAS
 from mdeploy.backends.registry import select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
@@ -25,6 +25,7 @@ from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.manifest import InputSpec
 from mdeploy.native.images import image_input
 from mdeploy.progress import Advance
+from mdeploy.tensors import Array
 
 __all__ = ["Disagreement", "EvaluationReport", "Runtime", "RuntimeOnSet", "SetResult", "evaluate"]
 

@@ -18,10 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import Array, PrepareOptions
+from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.errors import MdeployError, UnavailableError
 from mdeploy.formats.artifact import Artifact
+from mdeploy.tensors import Array
 
 __all__ = ["Answers", "Worker"]
 
@@ -110,7 +111,7 @@ def _serve(connection: Connection, name: str, path: Path, options: PrepareOption
         start = time.perf_counter()
         session = get_backend(name).prepare(artifact, options)
         prepared = time.perf_counter() - start
-        first = [np.zeros(spec.shape, spec.dtype) for spec in artifact.manifest.inputs]
+        first = [spec.zeros() for spec in artifact.manifest.inputs]
         _, first_run = _timed(session, first)
         # An extra knows its own: starting its Python, and making its file where it is new, are not part of loading.
         connection.send(("loaded", getattr(session, "load_seconds", prepared) + first_run))

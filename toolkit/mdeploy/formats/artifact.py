@@ -31,7 +31,6 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mdeploy.errors import InputError
 from mdeploy.formats.manifest import (
@@ -45,6 +44,7 @@ from mdeploy.formats.manifest import (
     Source,
     manifest_schema,
 )
+from mdeploy.tensors import Array
 
 __all__ = [
     "DEFAULT_ARTIFACT",
@@ -63,8 +63,6 @@ __all__ = [
     "manifest_schema",
     "read_npy",
 ]
-
-Array = npt.NDArray[np.generic]
 
 DEFAULT_ARTIFACT = Path("mdeploy-out")
 """Where ``convert`` writes, and what every other verb reads, when nothing else is said."""

@@ -19,6 +19,7 @@ import jsonschema
 from jsonschema.exceptions import best_match
 
 from mdeploy.errors import InputError
+from mdeploy.tensors import TensorSpec
 
 __all__ = [
     "MANIFEST_SCHEMA",
@@ -72,12 +73,9 @@ class Resize:
 
 
 @dataclass(frozen=True)
-class InputSpec:
+class InputSpec(TensorSpec):
     """One input of the net, and how an image becomes it: resize, crop, then (pixel / 255 - mean) / std."""
 
-    name: str
-    shape: tuple[int, ...]
-    dtype: str = "float32"
     layout: str | None = None
     color_order: str | None = None
     mean: tuple[float, ...] | None = None
@@ -99,12 +97,9 @@ class InputSpec:
 
 
 @dataclass(frozen=True)
-class OutputSpec:
+class OutputSpec(TensorSpec):
     """One output of the net; ``meaning`` (logits, log_probabilities, probabilities) decides the tolerance rule."""
 
-    name: str
-    shape: tuple[int, ...]
-    dtype: str = "float32"
     meaning: str = "logits"
 
 

@@ -24,14 +24,14 @@ import numpy.typing as npt
 from mdeploy.errors import InputError, UsageError
 from mdeploy.formats.manifest import InputSpec
 from mdeploy.native import abi
-from mdeploy.native.abi import ABI_VERSION, Array, library_path
+from mdeploy.native.abi import ABI_VERSION, library_path
+from mdeploy.tensors import Array, TensorSpec
 
 __all__ = [
     "ABI_VERSION",
     "NativeNet",
     "NativeSession",
     "OpProfile",
-    "TensorSpec",
     "best_isa",
     "compiler",
     "library_path",
@@ -44,15 +44,6 @@ __all__ = [
 
 _COLOR_ORDERS = {"rgb": 0, "bgr": 1, "gray": 2}
 _RESIZE_MODES = {"bilinear": 0, "nearest": 1}
-
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """Name, shape and dtype of a blob. An input without a name is meant by its position."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -111,7 +102,8 @@ def load_net(
 ) -> NativeNet:
     """Load a net pair from two files, or from two byte strings.
 
-    ``inputs`` gives the shape of every data input, which a Caffe2 net does not record. ``keep_blobs`` keeps blobs
+    ``inputs`` gives the shape of every data input, which a Caffe2 net does not record; one without a name is meant by
+    its position. ``keep_blobs`` keeps blobs
     readable after a run (``["*"]``: all). See mdeploy_load_options for the rest.
     """
     specs = (abi.TensorSpecStruct * len(inputs))(

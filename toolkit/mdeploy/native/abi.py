@@ -13,12 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
 
-import numpy as np
-import numpy.typing as npt
-
 from mdeploy.errors import UnavailableError, UsageError, error_for_status
-
-Array = npt.NDArray[np.generic]
+from mdeploy.tensors import Array
 
 ABI_VERSION = 1
 LIBRARY_VARIABLE = "MDEPLOY_RUNTIME_LIBRARY"

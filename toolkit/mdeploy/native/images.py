@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mdeploy.errors import InputError, UsageError
 from mdeploy.formats.manifest import InputSpec
+from mdeploy.tensors import Array
 
 __all__ = ["SUFFIXES", "find_images", "image_input", "read_rgba"]
 
@@ -46,7 +46,7 @@ def read_rgba(path: Path) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(rgba)
 
 
-def image_input(path: Path, spec: InputSpec) -> npt.NDArray[Any]:
+def image_input(path: Path, spec: InputSpec) -> Array:
     """Return the input tensor for an image: ``spec.shape``, float32.
 
     Raises ``InputError`` for a bad image, or when it cannot become that shape.

@@ -8,12 +8,11 @@ matter to none of the questions asked, so they stay where they are in memory and
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 from onnx_ir.passes.common import LiftConstantsToInitializersPass
+
+from mdeploy.tensors import Array
 
 __all__ = ["lift_constants", "proto_with_weights_as_inputs", "proto_with_weights_outside", "restore_weights"]
 
@@ -72,11 +71,11 @@ def lift_constants(model: ir.Model) -> None:
     LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
 
 
-def proto_with_weights_outside(model: ir.Model) -> tuple[bytes, dict[str, npt.NDArray[Any]]]:
+def proto_with_weights_outside(model: ir.Model) -> tuple[bytes, dict[str, Array]]:
     """Return the serialised model with weights as external data that no file holds, and the weights as arrays."""
     weights = _weights(model)
     tensors = [value.const_value for value in weights]
-    arrays: dict[str, npt.NDArray[Any]] = {}
+    arrays: dict[str, Array] = {}
     try:
         for value, tensor in zip(weights, tensors, strict=True):
             assert value.name is not None

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,7 +13,9 @@ import onnx_ir as ir
 from mdeploy.errors import CheckFailed, UsageError
 from mdeploy.formats.manifest import PassRecord
 from mdeploy.onnx.passes import PIPELINE, GraphPass
-from mdeploy.onnx.session import Array, PlainSession
+from mdeploy.onnx.session import PlainSession
+from mdeploy.progress import Tell, quiet
+from mdeploy.tensors import Array
 
 __all__ = ["PASS_TOLERANCE", "PassResult", "check_pass_names", "largest_difference", "run_passes"]
 
@@ -45,7 +47,7 @@ def run_passes(
     samples: Sequence[Sequence[Array]],
     skip: Sequence[str] = (),
     passes: Sequence[GraphPass] = PIPELINE,
-    progress: Callable[[str], None] = lambda _name: None,
+    progress: Tell = quiet,
 ) -> PassResult:
     """Run ``passes`` on a prepared model, and after each compare outputs on ``samples`` (inputs by position).
 

@@ -8,16 +8,14 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import onnx
 import onnx_ir as ir
 
 from mdeploy.errors import InputError, UnsupportedError
 from mdeploy.onnx.light import proto_with_weights_outside
+from mdeploy.tensors import Array
 
-__all__ = ["Array", "PlainSession"]
-
-Array = npt.NDArray[Any]
+__all__ = ["PlainSession"]
 
 _CASTS: dict[str, type[np.floating[Any]]] = {"tensor(float16)": np.float16, "tensor(double)": np.float64}
 

@@ -11,7 +11,8 @@ import onnx_ir as ir
 
 from mdeploy.errors import InputError
 from mdeploy.onnx.light import proto_with_weights_as_inputs
-from mdeploy.onnx.session import Array, PlainSession
+from mdeploy.onnx.session import PlainSession
+from mdeploy.tensors import Array
 
 __all__ = ["infer_shapes"]
 

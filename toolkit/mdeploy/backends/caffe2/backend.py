@@ -7,9 +7,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mdeploy.backends.base import Array, Availability, PrepareOptions
+from mdeploy.backends.base import Availability, PrepareOptions
 from mdeploy.backends.caffe2 import Caffe2Process, find_python, why_missing
 from mdeploy.backends.caffe2.environment import INSTALL_COMMAND
+from mdeploy.tensors import Array
 
 if TYPE_CHECKING:
     from mdeploy.formats.artifact import Artifact

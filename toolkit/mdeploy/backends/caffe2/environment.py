@@ -14,12 +14,13 @@ import platform
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from mdeploy.backends.child.install import run_step
 from mdeploy.errors import UnavailableError
 from mdeploy.files import cache_folder, replace_file
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["ENVIRONMENT_VARIABLE", "INSTALL_COMMAND", "environment_dir", "find_python", "install", "why_missing"]
 
@@ -58,7 +59,7 @@ def why_missing() -> str:
     return "real Caffe2 needs a Python 3.9 environment of its own, which is not set up"
 
 
-def install(report: Callable[[str], None] = lambda _message: None) -> Path:
+def install(report: Tell = quiet) -> Path:
     """Make the environment, or complete one that an interrupted run left, and return its interpreter.
 
     ``report`` is told each step. Raises ``UnavailableError`` when Python 3.9 or the network is missing.

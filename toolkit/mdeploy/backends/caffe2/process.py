@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 
 from mdeploy.backends import child as child_process
-from mdeploy.backends.base import Array
 from mdeploy.backends.caffe2.environment import INSTALL_COMMAND, find_python, why_missing
 from mdeploy.backends.child.process import REQUEST_TIMEOUT_S, ChildProcess, shorten
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UnsupportedError
+from mdeploy.tensors import Array
 
 __all__ = ["Caffe2Process", "LoadedNet"]
 

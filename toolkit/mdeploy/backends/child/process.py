@@ -17,9 +17,9 @@ import weakref
 from collections.abc import Mapping, Sequence
 from typing import IO, Any
 
-from mdeploy.backends.base import Array
 from mdeploy.backends.child import wire
 from mdeploy.errors import InputError, MdeployError, UnavailableError
+from mdeploy.tensors import Array
 
 __all__ = ["REQUEST_TIMEOUT_S", "START_TIMEOUT_S", "ChildProcess", "shorten"]
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-__all__ = ["EXTRAS", "Engine", "NetSpec", "Run", "TensorInfo", "engine_of", "shaped"]
+from mdeploy.tensors import TensorSpec
+
+__all__ = ["EXTRAS", "Engine", "NetSpec", "Run", "engine_of", "shaped"]
 
 EXTRAS = ("openvino", "ncnn", "mnn", "litert", "executorch", "coreml")
 """Modules of mdeploy.backends with an object called ``ENGINE``. Core ML's cannot run here, only be made."""
@@ -20,31 +22,26 @@ Run = Callable[[Sequence[Any]], Sequence[Any]]
 
 
 @dataclass(frozen=True)
-class TensorInfo:
-    """One input or output of the net."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
-
-
-@dataclass(frozen=True)
 class NetSpec:
     """The net's inputs and outputs by position, named as in model.onnx."""
 
-    inputs: tuple[TensorInfo, ...]
-    outputs: tuple[TensorInfo, ...]
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return {role: [vars(info) for info in getattr(self, role)] for role in ("inputs", "outputs")}
+
+        def write(specs: Sequence[TensorSpec]) -> list[dict[str, Any]]:
+            return [{"name": spec.name, "shape": spec.shape, "dtype": spec.dtype} for spec in specs]
+
+        return {"inputs": write(self.inputs), "outputs": write(self.outputs)}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> NetSpec:
         """The other end."""
 
-        def read(items: Sequence[Mapping[str, Any]]) -> tuple[TensorInfo, ...]:
-            return tuple(TensorInfo(item["name"], tuple(item["shape"]), item["dtype"]) for item in items)
+        def read(items: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
+            return tuple(TensorSpec(item["name"], tuple(item["shape"]), item["dtype"]) for item in items)
 
         return cls(read(data["inputs"]), read(data["outputs"]))
 

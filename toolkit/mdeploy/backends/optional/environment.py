@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from mdeploy.backends.child.install import run_step
 from mdeploy.backends.optional.engine import Engine
 from mdeploy.errors import UnavailableError
 from mdeploy.files import cache_folder
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["Home", "environment_dir", "find_home", "how_to_install", "install", "variable", "why_missing"]
 
@@ -78,7 +79,7 @@ def how_to_install(engine: Engine, packages: Sequence[str]) -> str:
     return f"pip install {' '.join(packages)}"
 
 
-def install(engine: Engine, report: Callable[[str], None] = lambda _message: None) -> Path:
+def install(engine: Engine, report: Tell = quiet) -> Path:
     """Put everything that an extra needs into its environment and return the interpreter."""
     directory = environment_dir(engine)
     python = directory / "bin" / "python"

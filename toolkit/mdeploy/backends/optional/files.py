@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdeploy.backends.optional.engine import EXTRAS, Engine, NetSpec, TensorInfo, engine_of
+from mdeploy.backends.optional.engine import EXTRAS, Engine, NetSpec, engine_of
 from mdeploy.backends.optional.environment import Home, find_home, how_to_install, why_missing
 from mdeploy.backends.optional.process import ExtraProcess
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
@@ -30,10 +30,7 @@ _KEPT = 64  # models in the cache; the ones made longest ago go first
 
 def net_spec(manifest: Manifest) -> NetSpec:
     """What the engines need to know of the net."""
-    return NetSpec(
-        tuple(TensorInfo(spec.name, tuple(spec.shape), spec.dtype) for spec in manifest.inputs),
-        tuple(TensorInfo(spec.name, tuple(spec.shape), spec.dtype) for spec in manifest.outputs),
-    )
+    return NetSpec(manifest.inputs, manifest.outputs)
 
 
 def maker(engine: Engine) -> Home:

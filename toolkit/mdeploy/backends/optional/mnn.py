@@ -51,7 +51,7 @@ def load(folder: Path, spec: NetSpec, threads: int) -> Run:
         interpreter.runSession(session)
         outputs = []
         for info, target in zip(spec.outputs, targets, strict=True):
-            host = MNN.Tensor(info.shape, types[info.dtype], np.zeros(info.shape, info.dtype), layout)
+            host = MNN.Tensor(info.shape, types[info.dtype], info.zeros(), layout)
             target.copyToHostTensor(host)
             outputs.append(np.array(host.getData(), info.dtype).reshape(info.shape))
         return outputs

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import mdeploy
-from mdeploy.backends.base import Array
 from mdeploy.backends.child.process import ChildProcess, shorten
 from mdeploy.backends.optional.engine import Engine, NetSpec
 from mdeploy.backends.optional.environment import Home
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UnsupportedError
+from mdeploy.tensors import Array
 
 __all__ = ["ExtraProcess", "ExtraSession"]
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mdeploy.caffe2.net import Array
 from mdeploy.caffe2.node import NodeContext
+from mdeploy.tensors import Array
 
 __all__ = ["gather_along", "moved", "multiply_along", "pad_along"]
 

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdeploy.caffe2.net import Args, Array
+from mdeploy.caffe2.net import Args
 from mdeploy.caffe2.node import NodeContext, Unsupported
 from mdeploy.caffe2.ops.conv_3d import conv_3d, conv_transpose_3d
 from mdeploy.caffe2.ops.window import read_window
 from mdeploy.caffe2.registry import converts
+from mdeploy.tensors import Array
 
 __all__: list[str] = []
 

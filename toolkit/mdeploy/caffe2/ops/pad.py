@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdeploy.caffe2.net import Array
 from mdeploy.caffe2.node import NodeContext, Unsupported, positive_axis
 from mdeploy.caffe2.ops.along_axis import gather_along, pad_along
 from mdeploy.caffe2.ops.shape import cut
 from mdeploy.caffe2.registry import converts
+from mdeploy.tensors import Array
 
 __all__: list[str] = []
 

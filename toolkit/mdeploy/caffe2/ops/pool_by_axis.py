@@ -8,10 +8,10 @@ from math import prod
 
 import numpy as np
 
-from mdeploy.caffe2.net import Array
 from mdeploy.caffe2.node import NodeContext, Unsupported
 from mdeploy.caffe2.ops.along_axis import gather_along, moved, multiply_along
 from mdeploy.caffe2.ops.window import Window
+from mdeploy.tensors import Array
 
 __all__ = ["average_by_axis", "max_by_axis", "max_indices", "sum_by_axis"]
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from mdeploy.caffe2.net import Array
 from mdeploy.caffe2.node import NodeContext
 from mdeploy.caffe2.ops.along_axis import gather_along, multiply_along
 from mdeploy.caffe2.ops.resize_response import response_along, responses
 from mdeploy.caffe2.registry import converts
+from mdeploy.tensors import Array
 
 __all__: list[str] = []
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import onnx
 
-from mdeploy.caffe2.net import Array
 from mdeploy.caffe2.node import NodeContext, Unsupported
+from mdeploy.tensors import Array
 
 __all__ = ["response_along", "responses"]
 

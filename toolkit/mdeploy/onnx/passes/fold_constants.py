@@ -11,8 +11,9 @@ import onnx_ir.passes.common as common
 
 from mdeploy.errors import MdeployError
 from mdeploy.onnx.passes.editing import constant_value, static_shape
-from mdeploy.onnx.session import Array, PlainSession
+from mdeploy.onnx.session import PlainSession
 from mdeploy.onnx.shapes import infer_shapes
+from mdeploy.tensors import Array
 
 __all__ = ["fold_constants"]
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// From a net pair to a checked graph (caffe2.md sections 2 to 4).
+// From a net pair to a checked graph (docs/caffe2.md sections 2 to 4).
 #ifndef MDEPLOY_LOAD_BUILD_H_
 #define MDEPLOY_LOAD_BUILD_H_
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Activations (caffe2.md section 5). NaN stays NaN in all of them.
+// Activations (docs/caffe2.md section 5). NaN stays NaN in all of them.
 #include <cmath>
 #include <limits>
 

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Operators of two operands with broadcasting: arithmetic, comparison and logic (caffe2.md section 5, Add to Pow).
+// Operators of two operands with broadcasting: arithmetic, comparison and logic (docs/caffe2.md section 5, Add to Pow).
 #include <cmath>
 #include <type_traits>
 

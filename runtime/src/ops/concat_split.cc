@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Concat and Split (operators/concat_split_op.h; caffe2.md section 5).
+// Concat and Split (operators/concat_split_op.h; docs/caffe2.md section 5).
 #include "ops/op_builder.h"
 #include "ops/strided_copy.h"
 

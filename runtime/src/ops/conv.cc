@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Conv (operators/conv_op_impl.h, conv_pool_op_base.h; caffe2.md section 5). `engine` hints are ignored, as Caffe2
+// Conv (operators/conv_op_impl.h, conv_pool_op_base.h; docs/caffe2.md section 5). `engine` hints are ignored, as Caffe2
 // falls back from engines that it does not have.
 #include "ops/conv_shape.h"
 #include "ops/window.h"

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// ConvTranspose (operators/conv_transpose_op_impl.h, conv_transpose_unpool_op_base.h; caffe2.md section 5).
+// ConvTranspose (operators/conv_transpose_op_impl.h, conv_transpose_unpool_op_base.h; docs/caffe2.md section 5).
 #include "ops/window.h"
 
 namespace mdeploy {

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Fill operators: how weights come into a net (operators/given_tensor_fill_op.h, filler_op.h; caffe2.md section 4).
+// Fill operators: how weights come into a net (docs/caffe2.md section 4).
 #include <algorithm>
 #include <cstring>
 

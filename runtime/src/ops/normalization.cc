@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// InstanceNorm, GroupNorm, LayerNorm and Normalize (caffe2.md section 5). Sums are in double precision.
+// InstanceNorm, GroupNorm, LayerNorm and Normalize (docs/caffe2.md section 5). Sums are in double precision.
 #include <cmath>
 
 #include "ops/elementwise.h"

@@ -109,7 +109,7 @@ class OpBuilder {
   // The contents of an int32 or int64 input that must be known at load, because a shape depends on it.
   std::vector<int64_t> constant_ints(int i, std::string_view what);
 
-  // ---- arguments, by the rules of caffe2.md section 2: each kind is read from its own field of the message
+  // ---- arguments, by the rules of docs/caffe2.md section 2: each kind is read from its own field of the message
   bool has(std::string_view name) const { return node_.argument(name) != nullptr; }
   int64_t int_argument(std::string_view name, int64_t fallback);
   int int32_argument(std::string_view name, int fallback);

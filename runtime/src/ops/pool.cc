@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// MaxPool and AveragePool (operators/pool_op.cc; caffe2.md section 5).
+// MaxPool and AveragePool (operators/pool_op.cc; docs/caffe2.md section 5).
 //   Padding never takes part in a maximum. An average divides by the elements of the window inside the picture, or by
 //   the whole window where count_include_pad=1. `ceil_mode` does not exist: Caffe2 ignores it.
 #include <limits>

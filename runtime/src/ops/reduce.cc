@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Reductions (operators/reduce_ops.h, reduce_front_back_*_ops.h; caffe2.md section 5). Sums are in double precision.
+// Reductions (operators/reduce_ops.h; docs/caffe2.md section 5). Sums are in double precision.
 #include <cmath>
 #include <limits>
 

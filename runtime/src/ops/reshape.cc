@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Operators that give the same elements another shape, or nothing new at all (caffe2.md section 5).
+// Operators that give the same elements another shape, or nothing new at all (docs/caffe2.md section 5).
 #include "ops/op_builder.h"
 
 namespace mdeploy {

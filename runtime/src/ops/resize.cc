@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// ResizeNearest and PadImage (operators/resize_op.cc, pad_op.cc; caffe2.md section 5).
+// ResizeNearest and PadImage (operators/resize_op.cc, pad_op.cc; docs/caffe2.md section 5).
 #include <cmath>
 
 #include "ops/elementwise.h"

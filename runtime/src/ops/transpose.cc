@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Transpose, NCHW2NHWC, NHWC2NCHW and ChannelShuffle: the same elements in another order (caffe2.md section 5).
+// Transpose, NCHW2NHWC, NHWC2NCHW and ChannelShuffle: the same elements in another order (docs/caffe2.md section 5).
 #include <numeric>
 
 #include "ops/op_builder.h"

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Functions of one element (caffe2.md section 5).
+// Functions of one element (docs/caffe2.md section 5).
 #include <cmath>
 
 #include "ops/elementwise.h"

@@ -1,7 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// Sum, Mean, Max and Min of any number of tensors. No broadcasting: all shapes are the same (caffe2.md section 5).
+// Sum, Mean, Max and Min of any number of tensors. No broadcasting: all shapes are the same (docs/caffe2.md section 5).
 #include "ops/elementwise.h"
 
 namespace mdeploy {

@@ -44,7 +44,7 @@ TEST(NetDefReader, SkipsUnknownFieldsOfEveryKind) {
 }
 
 TEST(NetDefReader, KnownBytes) {
-  // What Caffe2 itself writes for an Argument of floats 1, 2 (caffe2.md section 1).
+  // What Caffe2 itself writes for an Argument of floats 1, 2 (docs/caffe2.md section 1).
   const std::string argument("\x0a\x06values\x2d\x00\x00\x80\x3f\x2d\x00\x00\x00\x40", 18);
   const std::string bytes = field(2, field(4, std::string("T")) + field(5, argument));
   NetDef def;

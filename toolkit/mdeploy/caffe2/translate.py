@@ -157,7 +157,7 @@ def _no_converter(node: ir.Node) -> Unsupported:
         reason, remedy = _KNOWN_REASONS[node.op_type]
         return Unsupported(f"{reason} has no place in a net of fixed shapes", remedy)
     if node.op_type in _QUANTISED or node.op_type.startswith("QLinear"):
-        return Unsupported("quantised ONNX is not read", "convert the float32 model; --int8 quantises it here")
+        return Unsupported("quantised ONNX is not read", "convert the float32 model from before quantisation")
     return Unsupported("no conversion to Caffe2", "docs/operators.md lists what is there; replace it in the model")
 
 

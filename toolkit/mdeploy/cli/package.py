@@ -13,10 +13,14 @@ from mdeploy.cli import options
 __all__ = ["command"]
 
 
-@click.command("package", short_help="Make what goes onto a phone: zip, APK or iOS project.")
+@click.command("package", short_help="Make what goes onto a phone: a zip, and an app for Android.")
 @options.artifact_argument
 @click.option(
-    "--target", type=click.Choice(["android", "ios", "host"]), required=True, help="What the package is to run on."
+    "--target",
+    type=click.Choice(["android", "ios", "host"]),
+    metavar="[android|host]",
+    required=True,
+    help="What the package is to run on. There is no package for iOS yet: ios ends with exit code 5.",
 )
 @click.option(
     "-o", "--output", type=options.PATH, default=Path(), help="Directory for the packages. Default: the current one."
@@ -61,7 +65,6 @@ def command(artifact: Path, target: str, output: Path, apk: bool | None, keystor
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
     if target == "android" and not wants_apk and apk is None:
         click.echo(
-            "no APK: the app's compiled base is not in this installation; get it from a released wheel, or with "
-            "`make android-base` in a source tree",
+            "no APK: the app's compiled base is not there; `make android-base` in a source tree makes it",
             err=True,
         )

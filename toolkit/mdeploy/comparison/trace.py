@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Every intermediate tensor of an artifact, from the ONNX graph and from the nets, under the same names.
+"""Every intermediate tensor of an artifact's ONNX graph, under the names that its blobs have in the nets.
 
 The converter names blobs after the ONNX values that they hold (made safe for files and shells), so the names join the
 two sides; values whose safe names collide are left out rather than compared with the wrong blob.

@@ -39,7 +39,7 @@ MANIFEST_SCHEMA = "mdeploy-manifest/1"
 
 @cache
 def manifest_schema() -> dict[str, Any]:
-    """Return the JSON schema that Python, C++, Java and Swift are all tested against."""
+    """Return the JSON schema that Python, C++ and Java are tested against."""
     text = (resources.files("mdeploy.formats") / "schemas" / "manifest.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

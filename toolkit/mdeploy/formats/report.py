@@ -66,7 +66,7 @@ _EXIT_CODES = {
 
 @cache
 def report_schema() -> dict[str, Any]:
-    """Return the JSON schema that Python, C++, Java and Swift are all tested against."""
+    """Return the JSON schema that Python, C++ and Java are tested against."""
     text = (resources.files("mdeploy.formats") / "schemas" / "report.schema.json").read_text(encoding="utf-8")
     schema: dict[str, Any] = json.loads(text)
     return schema

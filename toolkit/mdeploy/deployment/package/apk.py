@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The installable app for one model: the app's compiled base, with the artifact added as assets, aligned and signed.
 
-The base (classes, resources, the harness per ABI) is built once from ``android_harness/`` by ``make android-base`` and
-comes with released wheels, so that neither an Android SDK nor a JDK is needed here.
+The base (classes, resources, the harness per ABI) is built once from ``android_harness/`` by ``make android-base``, so
+that neither an Android SDK nor a JDK is needed here.
 """
 
 from __future__ import annotations
@@ -50,8 +50,7 @@ def build_apk(artifact: Artifact, out: Path, keystore: Path | None = None, base:
     base = base or android_base()
     if base is None:
         raise UnavailableError(
-            "the app's compiled base is not there: run 'make android-base' in a source tree of mdeploy, "
-            "or install a released wheel, which carries it"
+            "the app's compiled base is not there: run 'make android-base' in a source tree of mdeploy"
         )
     _check_base(base)
     key = load_keystore(keystore) if keystore is not None else debug_key()

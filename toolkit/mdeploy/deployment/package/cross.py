@@ -139,10 +139,7 @@ def _zig_version() -> str:
     try:
         return importlib.metadata.version("ziglang")
     except importlib.metadata.PackageNotFoundError:
-        raise UnavailableError(
-            "building the harness needs the zig compiler: pip install ziglang (or install a released wheel of mdeploy, "
-            "which carries the harness)"
-        ) from None
+        raise UnavailableError("building the harness needs the zig compiler: pip install ziglang") from None
 
 
 def _flags(target: Target) -> tuple[str, ...]:

@@ -119,6 +119,14 @@ def test_a_checkpoint_that_does_not_fit_leaves_the_old_one(colour_folder: Path, 
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_saves_only_as_often_as_asked(colour_folder: Path, tmp_path: Path) -> None:
+    output = tmp_path / "small.pt"
+    flags = ("--set", "epochs=3", "--save-every", "2")
+    assert train("--data", colour_folder, *flags, "-o", output) == 0
+    assert checkpoint.load(output).metrics["epochs"] == 3, "the last epoch is saved whatever the interval"
+    assert len(output.with_suffix(".jsonl").read_text().splitlines()) == 3
+
+
 def test_unknown_model(colour_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     flags = ["train", "resnet", "--data", str(colour_folder), "-o", str(tmp_path / "a.pt")]
     assert run(flags, root, "mdeploy-train") == 2

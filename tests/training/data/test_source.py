@@ -87,3 +87,12 @@ def test_a_failed_download_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
     monkeypatch.setattr(torchvision.datasets, "CIFAR100", fails)
     with pytest.raises(UnavailableError, match=r"cifar100: torchvision could not get the data.*Error downloading"):
         read_dataset("cifar100", root=tmp_path)
+
+
+def test_images_elsewhere_give_the_same_batches() -> None:
+    pixels = torch.randint(0, 256, (40, 3, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(3))
+    images = Images(pixels, torch.arange(40) % 2, ("a", "b"))
+    moved = images.to(torch.device("cpu"))
+    recipe = Recipe(epochs=1, batch=20, lr=0.1, schedule="cosine", crop_padding=2, flip=True, randaugment=5.0)
+    for ours, theirs in zip(training_batches(moved, recipe, 0), training_batches(images, recipe, 0), strict=True):
+        assert torch.equal(ours.pixels, theirs.pixels)

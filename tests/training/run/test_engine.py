@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from mdeploy.errors import CheckFailed, UsageError
-from mdeploy_training.data import Normalization, Source, read_dataset, training_batches
+from mdeploy_training.data import Images, Normalization, Source, read_dataset, training_batches
 from mdeploy_training.models import ResNeSt, resnest_small
 from mdeploy_training.run.engine import Engine, Stopped, evaluate
 from mdeploy_training.run.optimization import loss_of, make_optimizer
@@ -210,3 +210,41 @@ def test_a_stopped_run_goes_on_to_the_same_weights(data: tuple[Source, Source]) 
         assert dataclasses.replace(ours, seconds=0, images_per_second=0) == dataclasses.replace(
             theirs, seconds=0, images_per_second=0
         )
+
+
+def test_images_that_grow_are_learnt_and_resumed(data: tuple[Source, Source]) -> None:
+    train, test = data
+    recipe = dataclasses.replace(RECIPE, start_size=8, grow_epochs=3.0)
+    sizes: list[int] = []
+    whole = Engine(small(), recipe, Normalization.measured(train), ALONE)
+    whole.model.register_forward_pre_hook(
+        lambda module, inputs: sizes.append(inputs[0].shape[-1]) if module.training else None
+    )
+    results = list(whole.run(train, test, lambda _: None))
+    assert list(dict.fromkeys(sizes)) == [8, 12, 16]
+    assert results[-1].test_accuracy >= 0.9
+    first = Engine(small(), recipe, Normalization.measured(train), ALONE)
+    next(first.run(train, test, lambda _: None))
+    second = Engine(small(), recipe, Normalization.measured(train), ALONE)
+    second.load_state_dict(copy.deepcopy(first.state_dict()))
+    assert list(second.run(train, test, lambda _: None))[-1].train_loss == results[-1].train_loss
+
+
+def test_cuda_graphs_need_cuda(data: tuple[Source, Source]) -> None:
+    with pytest.raises(UsageError, match="need a CUDA device, not cpu"):
+        Engine(small(), RECIPE, Normalization.measured(data[0]), ALONE, captured=True)
+
+
+def test_a_captured_pass_gives_the_curve_of_a_plain_one(data: tuple[Source, Source]) -> None:
+    if not torch.cuda.is_available():
+        pytest.skip("not applicable: no CUDA device")
+    train, test = data
+    assert isinstance(train, Images)
+    world = World(torch.device("cuda"))
+    recipe = dataclasses.replace(RECIPE, mixup=0.5, ema=0.9, crop_padding=2, flip=True, start_size=8, grow_epochs=2.0)
+    curves = []
+    for captured in (False, True):
+        engine = Engine(small(), recipe, Normalization.measured(train), world, captured=captured)
+        near = train.to(world.device)
+        curves.append([result.train_loss for result in engine.run(near, test, lambda _: None)])
+    assert curves[1] == pytest.approx(curves[0], rel=1e-3)

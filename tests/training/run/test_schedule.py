@@ -9,7 +9,7 @@ import torch
 from torch.optim import lr_scheduler
 
 from mdeploy_training.run.recipe import Recipe
-from mdeploy_training.run.schedule import learning_rate
+from mdeploy_training.run.schedule import image_size, learning_rate
 
 
 def optimizer(lr: float) -> torch.optim.SGD:
@@ -54,3 +54,11 @@ def test_a_run_that_is_all_warm_up() -> None:
     recipe = Recipe(epochs=2, batch=1, lr=0.4, schedule="one_cycle", warmup_epochs=2.0)
     assert learning_rate(recipe, 1) == pytest.approx(0.2)
     assert learning_rate(recipe, 2) == 0
+
+
+def test_images_grow_in_steps_to_their_size() -> None:
+    recipe = Recipe(epochs=10, batch=1, lr=0.2, schedule="cosine", start_size=16, grow_epochs=8.0)
+    assert [image_size(recipe, epoch, (32, 32))[0] for epoch in range(10)] == [16, 16, 20, 20, 24, 24, 28, 28, 32, 32]
+    assert image_size(recipe, 4, (32, 48)) == (24, 36)
+    assert image_size(recipe, 0, (12, 12)) == (12, 12), "smaller images are not scaled up"
+    assert image_size(Recipe(epochs=10, batch=1, lr=0.2, schedule="cosine"), 0, (32, 32)) == (32, 32)

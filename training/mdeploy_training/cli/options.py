@@ -69,18 +69,27 @@ def run_options(*, recipe: str, folder: bool = False) -> Callable[[F], F]:
         click.option("--mean", help="R,G,B on the scale 0..1. Default: measured on the training images."),
         click.option("--std", help="R,G,B on the scale 0..1. Default: measured on the training images."),
         click.option(
-            "--recipe", default=recipe, show_default=True, help="quick, paper, transfer, modern, or a .toml file."
+            "--recipe", default=recipe, show_default=True, help="quick, fast, paper, transfer, modern, or a .toml file."
         ),
         click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help="Override a field of it."),
         click.option("--device", default="auto", show_default=True, help="cpu, cuda, mps, or auto: the fastest."),
         click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: PyTorch's choice."),
         click.option("--compile", "compiled", is_flag=True, help="Train through torch.compile."),
+        click.option("--cuda-graphs", "captured", is_flag=True, help="Record training passes as CUDA graphs."),
     ]
     if folder:
         options.append(click.option("-o", "--output", type=PATH, required=True, help="The folder to write."))
     else:
         options += [
             click.option("--log", type=PATH, help="One JSON line per epoch. Default: beside the checkpoint, .jsonl."),
+            click.option(
+                "--save-every",
+                type=click.IntRange(min=1),
+                default=1,
+                show_default=True,
+                metavar="EPOCHS",
+                help="Save checkpoint and state after so many epochs, and at the end.",
+            ),
             click.option("--tensorboard", type=PATH, metavar="DIR", help="Write events for TensorBoard, too."),
             click.option("--resume", is_flag=True, help="Go on from the state beside the checkpoint, if there is one."),
             output_option,
@@ -107,7 +116,7 @@ def recipe_of(flags: Mapping[str, Any]) -> Recipe:
 
 def run_settings(flags: Mapping[str, Any]) -> dict[str, Any]:
     """Return the rest of the flags of ``run_options`` as arguments of a ``TrainingJob``."""
-    names = ("output", "device", "threads", "compiled", "tensorboard", "resume")
+    names = ("output", "device", "threads", "compiled", "captured", "save_every", "tensorboard", "resume")
     log = flags.get("log") or flags["output"].with_suffix(".jsonl")
     return {**{name: flags[name] for name in names if name in flags}, "log": log}
 

@@ -9,6 +9,7 @@ position as the partner.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -112,23 +113,25 @@ def _alone(source: Source, chosen: Tensor, positions: Tensor, draws: Draws, reci
     flipped = (uniform[:, 4:5] < 0.5) & recipe.flip
     pixels = _shifted_and_flipped(pixels, uniform, padding, flipped)
     if recipe.randaugment:
-        groups = positions // _GROUP
-        for group in sorted(set(groups.tolist())):
-            members = groups == group
-            part = pixels[members]
+        end = 0
+        # Positions run up or down by one, so the members of a group stand together.
+        for group, members in itertools.groupby((positions // _GROUP).tolist()):
+            start, end = end, end + len(list(members))
+            part = pixels[start:end]
             for operation, sign in zip(draws.operations[group].tolist(), draws.signs[group].tolist(), strict=True):
                 part = _TABLE[operation](part, sign * recipe.randaugment / 10)
-            pixels[members] = part
+            pixels[start:end] = part
     return pixels
 
 
 def _shifted_and_flipped(pixels: Tensor, uniform: Tensor, padding: int, flipped: Tensor) -> Tensor:
     """Shift each image by up to ``padding`` pixels, reflected at the border, and mirror the flipped ones."""
     height, width = pixels.shape[2:]
+    uniform, flipped = (values.to(pixels.device, non_blocking=True) for values in (uniform, flipped))
     shifts = (uniform[:, :2] * (2 * padding + 1)).long() - padding
     rows, columns = _reflected(shifts[:, :1], height), _reflected(shifts[:, 1:], width)
     columns = torch.where(flipped, columns.flip(1), columns)
-    image = torch.arange(len(pixels)).view(-1, 1, 1)
+    image = torch.arange(len(pixels), device=pixels.device).view(-1, 1, 1)
     # Channels last, so that one gather moves whole pixels.
     gathered = pixels.permute(0, 2, 3, 1)[image, rows.unsqueeze(2), columns.unsqueeze(1)]
     return gathered.permute(0, 3, 1, 2)
@@ -136,7 +139,7 @@ def _shifted_and_flipped(pixels: Tensor, uniform: Tensor, padding: int, flipped:
 
 def _reflected(shift: Tensor, size: int) -> Tensor:
     """Return source indices (N, size) of images shifted by ``shift`` (N, 1), mirrored at the borders."""
-    index = (torch.arange(size) + shift).abs()
+    index = (torch.arange(size, device=shift.device) + shift).abs()
     last = size - 1
     return last - (last - index).abs()
 

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -45,6 +46,11 @@ class Normalization:
 
     def __call__(self, pixels: Tensor) -> Tensor:
         """(N, C, H, W) uint8 -> float32 of the same shape."""
-        mean = torch.tensor(self.mean, device=pixels.device).view(1, -1, 1, 1)
-        std = torch.tensor(self.std, device=pixels.device).view(1, -1, 1, 1)
+        mean, std = _per_channel(self.mean, pixels.device), _per_channel(self.std, pixels.device)
         return (pixels.float() / 255 - mean) / std
+
+
+@cache
+def _per_channel(values: tuple[float, ...], device: torch.device) -> Tensor:
+    # Kept: a copy to the device in each step would make the step wait, and cannot be recorded in a CUDA graph.
+    return torch.tensor(values, device=device).view(1, -1, 1, 1)

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,10 +58,14 @@ class Images:
     """Decoded images in memory."""
 
     pixels: Tensor
-    """(N, 3, H, W) uint8, RGB."""
+    """(N, 3, H, W) uint8, RGB, on any device; batches are then made there."""
     labels: Tensor
     classes: tuple[str, ...]
     in_memory: bool = True
+
+    def to(self, device: torch.device) -> Images:
+        """Return the same images with their pixels on ``device``; labels stay where the batches are chosen."""
+        return dataclasses.replace(self, pixels=self.pixels.to(device))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -70,15 +75,15 @@ class Images:
         return self.pixels.shape[2], self.pixels.shape[3]
 
     def fetch(self, indices: Tensor, crops: Tensor | None = None) -> Tensor:
-        chosen = self.pixels[indices]
+        chosen = self.pixels[indices.to(self.pixels.device, non_blocking=True)]
         if crops is None:
             return chosen
         height, width = self.size
         images = (
             _crop(Image.fromarray(image), part, (width, height))
-            for image, part in zip(chosen.permute(0, 2, 3, 1).numpy(), crops.tolist(), strict=True)
+            for image, part in zip(chosen.permute(0, 2, 3, 1).cpu().numpy(), crops.tolist(), strict=True)
         )
-        return _stacked(list(images))
+        return _stacked(list(images)).to(self.pixels.device)
 
 
 @dataclass(frozen=True)

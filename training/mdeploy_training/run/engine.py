@@ -19,10 +19,11 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mdeploy.errors import CheckFailed, UsageError
 from mdeploy_training.data import Batch, Normalization, Source, evaluation_batches, training_batches
 from mdeploy_training.data.batches import steps_per_epoch
+from mdeploy_training.run.captured import CapturedPass
 from mdeploy_training.run.optimization import head_of, loss_of, make_optimizer
 from mdeploy_training.run.parallel import World, synchronize_norms
 from mdeploy_training.run.recipe import Recipe
-from mdeploy_training.run.schedule import learning_rate
+from mdeploy_training.run.schedule import image_size, learning_rate
 
 __all__ = ["Engine", "EpochResult", "Stopped", "evaluate", "uses_autocast"]
 
@@ -79,10 +80,18 @@ class Engine:
     Args:
         model: ends in log-softmax; moved to ``world.device`` and changed in place.
         compiled: run the training passes through ``torch.compile``.
+        captured: record each training pass as a CUDA graph and replay it: see ``CapturedPass``.
     """
 
     def __init__(
-        self, model: nn.Module, recipe: Recipe, normalization: Normalization, world: World, *, compiled: bool = False
+        self,
+        model: nn.Module,
+        recipe: Recipe,
+        normalization: Normalization,
+        world: World,
+        *,
+        compiled: bool = False,
+        captured: bool = False,
     ) -> None:
         if recipe.batch % (world.size * recipe.accumulate):
             raise UsageError(f"batch {recipe.batch} cannot be shared by {world.size} processes x {recipe.accumulate}")
@@ -101,6 +110,11 @@ class Engine:
         self._run: nn.Module = DistributedDataParallel(self.model) if world.size > 1 else self.model
         if compiled:
             self._run = torch.compile(self._run)  # type: ignore[assignment]
+        self._size: tuple[int, int] | None = None
+        self._captured: CapturedPass | None = None
+        self._captures = captured
+        if captured:
+            self._check_capture()
 
     @property
     def best_model(self) -> nn.Module:
@@ -140,6 +154,7 @@ class Engine:
         if not steps:
             raise UsageError(f"{len(train)} training images do not fill one batch of {self.recipe.batch}")
         self._train_mode()
+        self._set_size(train.size)
         sums = torch.tensor([progress.loss, progress.correct], dtype=torch.float64, device=self.world.device)
         start = time.perf_counter() - progress.seconds
         lr = 0.0
@@ -180,28 +195,59 @@ class Engine:
         """Take one optimizer step; return this process's sums of loss and correct answers, (2,) float64."""
         for group in self.optimizer.param_groups:
             group["lr"] = lr * group["lr_scale"]
-        self.optimizer.zero_grad()
-        sums = torch.zeros(2, dtype=torch.float64, device=self.world.device)
-        for index, batch in enumerate(batches):
-            last = index == len(batches) - 1
-            waiting = isinstance(self._run, DistributedDataParallel) and not last
-            with self._run.no_sync() if waiting else contextlib.nullcontext():  # type: ignore[operator]
-                labels, others = batch.labels.to(self.world.device), batch.other_labels.to(self.world.device)
-                output = self._forward(batch.pixels)
-                loss = batch.weight * loss_of(output, labels, self.recipe.label_smoothing)
-                if batch.weight < 1:
-                    loss = loss + (1 - batch.weight) * loss_of(output, others, self.recipe.label_smoothing)
-                self.scaler.scale(loss / len(batches)).backward()  # type: ignore[no-untyped-call]
-            sums[0] += loss.detach() * len(labels)
-            sums[1] += (output.detach().argmax(1) == labels).sum()
+        if self._captured is not None:
+            sums = self._captured.replay(batches[0])
+        else:
+            self.optimizer.zero_grad()
+            sums = torch.zeros(2, dtype=torch.float64, device=self.world.device)
+            for index, batch in enumerate(batches):
+                last = index == len(batches) - 1
+                waiting = isinstance(self._run, DistributedDataParallel) and not last
+                with self._run.no_sync() if waiting else contextlib.nullcontext():  # type: ignore[operator]
+                    labels, others = (
+                        values.to(self.world.device, non_blocking=True) for values in (batch.labels, batch.other_labels)
+                    )
+                    sums += self._pass(batch.pixels.to(self.world.device), labels, others, batch.weight)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.average is not None:
             self.average.update_parameters(self.model)
         return sums
 
+    def _pass(self, pixels: Tensor, labels: Tensor, others: Tensor, weight: float | Tensor) -> Tensor:
+        """Add the gradients of one micro-batch; return its sums of loss and correct answers, (2,) float64.
+
+        All tensors are on the device. ``weight`` as a tensor keeps the value out of a recorded pass.
+        """
+        output = self._forward(pixels)
+        loss = weight * loss_of(output, labels, self.recipe.label_smoothing)
+        if isinstance(weight, Tensor) or weight < 1:
+            loss = loss + (1 - weight) * loss_of(output, others, self.recipe.label_smoothing)
+        self.scaler.scale(loss / self.recipe.accumulate).backward()  # type: ignore[no-untyped-call]
+        correct = (output.detach().argmax(1) == labels).sum()
+        return torch.stack([(loss.detach() * len(labels)).double(), correct.double()])
+
+    def _set_size(self, full: tuple[int, int]) -> None:
+        """Take this epoch's image size; record the pass anew where that changes it."""
+        size = image_size(self.recipe, self.progress.epoch, full)
+        if size == self._size and (self._captured is not None) == self._captures:
+            return
+        self._size, self._captured = size, None
+        if self._captures:
+            shape = (self.recipe.batch, 3, *full)
+            self._captured = CapturedPass(self._pass, self.model, shape, self.world.device)
+
+    def _check_capture(self) -> None:
+        recipe = self.recipe
+        if self.world.device.type != "cuda":
+            raise UsageError(f"CUDA graphs need a CUDA device, not {self.world.device.type}")
+        if self.world.size > 1 or recipe.accumulate > 1 or self.autocast is torch.float16 or recipe.freeze:
+            raise UsageError("CUDA graphs go with one process, accumulate 1, no fp16 and nothing frozen")
+
     def _forward(self, pixels: Tensor) -> Tensor:
-        inputs = self.normalization(pixels.to(self.world.device))
+        inputs = self.normalization(pixels)
+        if self._size is not None and self._size != tuple(inputs.shape[2:]):
+            inputs = F.interpolate(inputs, self._size, mode="bilinear", antialias=True)
         if self.recipe.channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
         with torch.autocast(self.world.device.type, dtype=self.autocast, enabled=self.autocast is not None):

@@ -19,7 +19,7 @@ from mdeploy.errors import InputError, UsageError
 from mdeploy.formats import checkpoint
 from mdeploy.formats.checkpoint import Checkpoint
 from mdeploy.progress import progress_bar, status
-from mdeploy_training.data import Normalization, Source, read_dataset
+from mdeploy_training.data import Images, Normalization, Source, read_dataset
 from mdeploy_training.data.batches import steps_per_epoch
 from mdeploy_training.models.registry import (
     full_arguments,
@@ -68,6 +68,10 @@ class TrainingJob:
     device: str = "auto"
     threads: int | None = None
     compiled: bool = False
+    captured: bool = False
+    """Training passes recorded as CUDA graphs."""
+    save_every: int = 1
+    """Epochs between saves; the last epoch and a stop always save."""
     tensorboard: Path | None = None
     resume: bool = False
 
@@ -87,7 +91,7 @@ def run_job(
     after_epoch: Callable[[EpochResult], None] = lambda _: None,
     data: LoadedData | None = None,
 ) -> float | None:
-    """Train, and write log, state and checkpoint after every epoch.
+    """Train; write a line of the log after every epoch, and state and checkpoint after those that are to be saved.
 
     Args:
         say: takes one line per epoch, in the first process only.
@@ -120,13 +124,13 @@ def _run(
     after_epoch: Callable[[EpochResult], None],
     data: LoadedData,
 ) -> float:
-    train = data.train
+    train, test = (_near(source, world, job.recipe) for source in (data.train, data.test))
     arguments = with_classes(job.model, job.arguments, len(train.classes))
     spec = image_input(*train.size, data.normalization)
     model = new_model(job.model, arguments) if job.start is None else transferred_model(job.start, arguments)
     # Checks the number of classes before the work, not after it.
     make_checkpoint(job.model, arguments, model, spec, train.classes, {})
-    engine = Engine(model, job.recipe, data.normalization, world, compiled=job.compiled)
+    engine = Engine(model, job.recipe, data.normalization, world, compiled=job.compiled, captured=job.captured)
     setting = setting_of(job.recipe, model=job.model, arguments=arguments, data=job.data.name, size=job.data.size)
     history: list[dict[str, Any]] = []
     if job.resume:
@@ -141,9 +145,10 @@ def _run(
         progress_bar(f"training {job.model}", job.recipe.epochs * steps - done) as advance,
     ):
         try:
-            for result in engine.run(train, data.test, advance):
+            for result in engine.run(train, test, advance):
                 history.append({**dataclasses.asdict(result), **about, "peak_memory_bytes": _peak_memory(world.device)})
-                if world.is_first:
+                due = result.epoch % job.save_every == 0 or result.epoch == job.recipe.epochs
+                if world.is_first and due:
                     metrics = {"test_accuracy": result.test_accuracy, "epochs": result.epoch}
                     made = make_checkpoint(job.model, arguments, engine.best_model, spec, train.classes, metrics)
                     checkpoint.save(made, job.output)
@@ -158,6 +163,17 @@ def _run(
             say(f"stopped in epoch {progress.epoch + 1} after step {progress.step}; --resume goes on from there")
             raise KeyboardInterrupt from None
     return float(history[-1]["test_accuracy"])
+
+
+def _near(source: Source, world: World, recipe: Recipe) -> Source:
+    """Put images that are in memory onto a GPU, where batches are then made, if they leave it room to work.
+
+    Crops of a random area are Pillow's, so they stay on the host.
+    """
+    if not isinstance(source, Images) or world.device.type != "cuda" or recipe.crop_area:
+        return source
+    free, _ = torch.cuda.mem_get_info(world.device)
+    return source.to(world.device) if source.pixels.nbytes < free / 4 else source
 
 
 def load_data(choice: DataChoice, world: World, say: Callable[[str], None]) -> LoadedData:

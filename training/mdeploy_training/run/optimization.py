@@ -33,6 +33,7 @@ def make_optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.SGD:
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov,
+        fused=True if next(model.parameters()).is_cuda else None,
     )
 
 

@@ -64,6 +64,10 @@ class Recipe:
     mixup: float = 0.0
     cutmix: float = 0.0
     """Parameter of the Beta distribution of shares; 0 is off. With both, one of them is drawn for each batch."""
+    start_size: int = 0
+    """Shorter side of the images at the start, scaled down on the device; 0 keeps the full size throughout."""
+    grow_epochs: float = 0.0
+    """Time over which the size grows in steps of 4 pixels from ``start_size`` to the full one."""
     freeze: bool = False
     """Train the head alone; everything before it stays as it is, its normalisation statistics too."""
     layer_decay: float = 1.0
@@ -86,6 +90,8 @@ class Recipe:
             raise UsageError("recipe: schedule multistep needs milestones")
         if self.batch % self.accumulate:
             raise UsageError(f"recipe: batch {self.batch} cannot be cut into {self.accumulate} equal parts")
+        if bool(self.start_size) != bool(self.grow_epochs):
+            raise UsageError("recipe: start_size and grow_epochs go together")
         if self.nesterov and not self.momentum:
             raise UsageError("recipe: nesterov needs momentum")
 
@@ -106,6 +112,8 @@ _RANGES: tuple[tuple[str, float, float], ...] = (
     ("randaugment", 0, 10),
     ("mixup", 0, 100),
     ("cutmix", 0, 100),
+    ("start_size", 0, 4096),
+    ("grow_epochs", 0, 1_000_000),
     ("layer_decay", 1e-6, 1),
     ("accumulate", 1, 1_000_000),
     ("seed", 0, 2**31 - 1),

@@ -8,7 +8,9 @@ import math
 
 from mdeploy_training.run.recipe import Recipe
 
-__all__ = ["learning_rate"]
+__all__ = ["image_size", "learning_rate"]
+
+_SIZE_STEP = 4  # pixels: few sizes, since each costs a GPU its choice of kernels
 
 
 def learning_rate(recipe: Recipe, epoch: float) -> float:
@@ -16,6 +18,16 @@ def learning_rate(recipe: Recipe, epoch: float) -> float:
     if epoch < recipe.warmup_epochs:
         return recipe.lr * epoch / recipe.warmup_epochs
     return recipe.lr * _factor(recipe, epoch)
+
+
+def image_size(recipe: Recipe, epoch: int, full: tuple[int, int]) -> tuple[int, int]:
+    """Return height and width of the training images in an epoch (0 is the first), in the proportions of ``full``."""
+    shorter = min(full)
+    if not recipe.start_size or epoch >= recipe.grow_epochs or recipe.start_size >= shorter:
+        return full
+    grown = int((shorter - recipe.start_size) * epoch / recipe.grow_epochs) // _SIZE_STEP * _SIZE_STEP
+    height, width = (round(side * (recipe.start_size + grown) / shorter) for side in full)
+    return height, width
 
 
 def _factor(recipe: Recipe, epoch: float) -> float:

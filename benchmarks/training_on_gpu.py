@@ -63,14 +63,23 @@ def same_curve(block: str, data: LoadedData, world: World, steps: int) -> dict[s
 @click.option("--minutes", type=float, default=5.0, show_default=True, help="Time for the training runs.")
 @click.option("--batch", type=int, default=512, show_default=True)
 @click.option("--device", default="auto", show_default=True)
-@click.option("--dry-run", is_flag=True)
+@click.option("--graphs/--no-graphs", default=True, help="CUDA graphs, where there is CUDA.")
+@click.option("--dry-run", is_flag=True, help="One epoch of each run, in batches of 8.")
 def main(
-    large: Path, small: Path | None, output: Path, block: str, minutes: float, batch: int, device: str, dry_run: bool
+    large: Path,
+    small: Path | None,
+    output: Path,
+    block: str,
+    minutes: float,
+    batch: int,
+    device: str,
+    graphs: bool,
+    dry_run: bool,
 ) -> None:
     """Measure, then train: `fast` on the large data, its transfer to the small, the paper's recipe shortened."""
     output.mkdir(parents=True, exist_ok=True)
     world = World.join(device)
-    graphs = world.device.type == "cuda"
+    graphs = graphs and world.device.type == "cuda"
     torch.backends.cudnn.benchmark = True
     notes: dict[str, Any] = {"device": device_name(world.device), "torch": torch.__version__, "block": block}
 

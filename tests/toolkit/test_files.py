@@ -5,12 +5,20 @@
 from __future__ import annotations
 
 import os
+import socket
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from mdeploy.caffe2.files import read_net
+from mdeploy.conversion.model import read_labels
+from mdeploy.conversion.sources import SourceOptions, open_source
+from mdeploy.conversion.sources.onnx_file import load_onnx
 from mdeploy.errors import InputError
-from mdeploy.files import replace_file, whole_file
+from mdeploy.files import read_regular, read_text, reading, replace_file, whole_file
+from mdeploy.inspection import inspect
+from mdeploy.native.images import read_rgba
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077])
@@ -61,3 +69,60 @@ def test_no_place_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="folder: cannot write"):
         replace_file(tmp_path / "folder", b"")
     assert [entry.name for entry in tmp_path.iterdir()] == ["folder"]
+
+
+READERS: dict[str, Callable[[Path], object]] = {
+    "read_regular": read_regular,
+    "read_text": read_text,
+    "net": read_net,
+    "labels": read_labels,
+    "onnx": lambda path: load_onnx(path, SourceOptions()),
+    "convert": lambda path: open_source(path, SourceOptions()),
+    "inspect": inspect,
+    "image": read_rgba,
+}
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_a_pipe_is_refused_without_waiting_for_its_other_end(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "model.onnx"
+    os.mkfifo(path)
+    with pytest.raises(InputError, match=r"cannot read .*model\.onnx: it is not a regular file"):
+        READERS[name](path)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_cannot_be_opened_names_the_file(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "no such"
+    with pytest.raises(InputError, match=r"no such: |no such$|no such image"):
+        READERS[name](path)
+    with socket.socket(socket.AF_UNIX) as held:
+        held.bind(str(path))
+        with pytest.raises(InputError, match="no such: "):
+            READERS[name](path)
+
+
+def test_reading(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes("één\r\n".encode())
+    assert read_text(path, 100) == "één\r\n"
+    assert read_regular(path, 7) == path.read_bytes()
+    with pytest.raises(InputError, match="file: 7 bytes, at most 6 are read"):
+        read_regular(path, 6)
+    with pytest.raises(InputError, match=f"cannot read {tmp_path}: Is a directory"):
+        read_regular(tmp_path)
+    with pytest.raises(InputError, match=r"cannot read .*file: No space left on device"), reading(path):
+        raise OSError(28, "No space left on device")
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match=r"cannot read .*file: 'utf-8' codec"):
+        read_text(path)
+    before = _open_handles()
+    for _ in range(3):
+        with pytest.raises(InputError):
+            read_regular(tmp_path)
+    assert _open_handles() == before
+
+
+def _open_handles() -> int:
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0

@@ -28,11 +28,15 @@ __all__ = [
     "UnsupportedError",
     "UsageError",
     "error_for_status",
+    "first_line",
+    "named_line",
 ]
 
 EXIT_INTERNAL = 70
 EXIT_INTERRUPTED = 130
 EXIT_BROKEN_PIPE = 141
+
+_MAX_LINE = 300
 
 
 class MdeployError(Exception):
@@ -79,3 +83,21 @@ _BY_STATUS: dict[int, type[MdeployError]] = {
 def error_for_status(status: int, message: str) -> MdeployError:
     """Return the error for a status of the C ABI or an exit code of the harness."""
     return _BY_STATUS.get(status, MdeployError)(message)
+
+
+def first_line(error: BaseException, *, whole: bool = False) -> str:
+    """What a foreign error says, as one line to put into a message of ours: its first line that is not blank.
+
+    ``whole`` joins all its lines, for libraries that name what is at fault in the second one. At most 300 characters;
+    an error without words gives the name of its class.
+    """
+    lines = [" ".join(line.split()) for line in str(error).splitlines()]
+    said = [line for line in lines if line]
+    text = " ".join(said) if whole else next(iter(said), "")
+    return text[:_MAX_LINE] or type(error).__name__
+
+
+def named_line(error: BaseException) -> str:
+    """``first_line`` after the name of the error's class, for errors that nobody expected."""
+    line, name = first_line(error), type(error).__name__
+    return name if line == name else f"{name}: {line}"

@@ -1,20 +1,85 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Files that are there whole or not at all: written beside their place, then moved in. And where files go."""
+"""Files that are there whole or not at all: written beside their place, then moved in. Where files go, and how those
+that come from elsewhere are read."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from mdeploy.errors import InputError
+from mdeploy.errors import InputError, first_line
 
-__all__ = ["cache_folder", "check_writable", "replace_file", "whole_file"]
+__all__ = [
+    "cache_folder",
+    "cannot_read",
+    "check_readable",
+    "check_writable",
+    "read_regular",
+    "read_text",
+    "reading",
+    "replace_file",
+    "whole_file",
+]
+
+
+def cannot_read(path: Path | str, error: Exception) -> InputError:
+    """The error for a file that the system does not give us: "cannot read PATH: reason"."""
+    reason = error.strerror if isinstance(error, OSError) else None
+    return InputError(f"cannot read {path}: {reason or first_line(error)}")
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[BinaryIO]:
+    """Give a stream on a regular file. A pipe or a device, which may never end, is refused without waiting for it.
+
+    Raises ``InputError`` naming the file, also for what goes wrong while the block reads; an ``OSError`` is its cause.
+    """
+    try:
+        # Not to wait for a pipe's other end; a regular file does not care.
+        handle = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+        try:
+            mode = os.fstat(handle).st_mode
+            if stat.S_ISDIR(mode):
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            if not stat.S_ISREG(mode):
+                raise InputError(f"cannot read {path}: it is not a regular file")
+            with open(handle, "rb", closefd=False) as stream:
+                yield stream
+        finally:
+            os.close(handle)
+    except OSError as error:
+        raise cannot_read(path, error) from error
+
+
+def check_readable(path: Path) -> None:
+    """Raise ``InputError`` where a library that opens ``path`` by itself would fail, or wait for ever on a pipe."""
+    with reading(path):
+        pass
+
+
+def read_regular(path: Path, max_bytes: int | None = None) -> bytes:
+    """Read a whole regular file. Raises ``InputError`` naming it, also for one that is longer than ``max_bytes``."""
+    with reading(path) as stream:
+        size = os.fstat(stream.fileno()).st_size
+        if max_bytes is not None and size > max_bytes:
+            raise InputError(f"{path}: {size} bytes, at most {max_bytes} are read")
+        return stream.read() if max_bytes is None else stream.read(max_bytes)
+
+
+def read_text(path: Path, max_bytes: int | None = None) -> str:
+    """Read a whole regular file of UTF-8 text, its line ends as they are. Raises ``InputError`` naming it."""
+    try:
+        return read_regular(path, max_bytes).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise cannot_read(path, error) from error
 
 
 @contextmanager

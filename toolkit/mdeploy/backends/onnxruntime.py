@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdeploy.backends.base import Availability, PrepareOptions
-from mdeploy.errors import InputError, UnavailableError, UnsupportedError
+from mdeploy.errors import InputError, UnavailableError, UnsupportedError, first_line
 from mdeploy.tensors import Array
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class OnnxRuntimeBackend:
 def _explain(error: Exception, name: str) -> Exception:
     # onnxruntime's exception classes are not exported by name; their class names are stable.
     kind = type(error).__name__
-    message = str(error).strip().splitlines()[0] if str(error).strip() else kind
+    message = first_line(error)
     if kind == "NotImplemented":
         return UnsupportedError(f"{name}: onnxruntime: {message}")
     if kind in ("InvalidGraph", "InvalidProtobuf", "InvalidArgument", "NoSuchFile", "Fail", "ModelLoadCanceled"):

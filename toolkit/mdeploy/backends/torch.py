@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdeploy.backends.base import Availability, PrepareOptions
-from mdeploy.errors import InputError, UnavailableError
+from mdeploy.errors import InputError, UnavailableError, first_line
 from mdeploy.tensors import Array
 
 if TYPE_CHECKING:
@@ -132,9 +132,7 @@ def _load(kind: str, path: Path) -> torch.nn.Module:
             return scripted.eval()
         return torch.export.load(str(path)).module()
     except Exception as error:
-        raise InputError(
-            f"{path}: PyTorch cannot load it: {(str(error) or type(error).__name__).splitlines()[0]}"
-        ) from error
+        raise InputError(f"{path}: PyTorch cannot load it: {first_line(error)}") from error
 
 
 def _flatten(value: Any) -> Iterator[Any]:

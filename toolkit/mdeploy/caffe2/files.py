@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from google.protobuf import text_format
 from google.protobuf.message import DecodeError
 
 from mdeploy.caffe2.messages import NetDef
-from mdeploy.errors import InputError
+from mdeploy.errors import InputError, first_line
+from mdeploy.files import reading
 
 __all__ = ["find_pair", "init_beside", "is_net", "read_net"]
 
@@ -58,14 +60,10 @@ def find_pair(folder: Path) -> tuple[Path | None, Path] | None:
 
 
 def _read(path: Path) -> bytes:
-    try:
-        if path.exists() and not path.is_file():  # a pipe would block us
-            raise InputError(f"cannot read {path}: it is not a regular file")
-        if path.stat().st_size > _MAX_NET_BYTES:
+    with reading(path) as stream:
+        if os.fstat(stream.fileno()).st_size > _MAX_NET_BYTES:
             raise InputError(f"{path}: more than the 2 GiB that a Caffe2 net can have")
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        return stream.read()
 
 
 def _binary(data: bytes) -> Any:
@@ -93,5 +91,4 @@ def _text(path: Path, data: bytes) -> Any:
     try:
         return text_format.Parse(data.decode("utf-8"), NetDef(), allow_unknown_field=True)
     except (UnicodeDecodeError, ValueError, text_format.ParseError, RecursionError) as error:
-        line = (str(error).splitlines() or [""])[0][:200]
-        raise InputError(f"{path}: neither a binary nor a text Caffe2 net: {line}") from error
+        raise InputError(f"{path}: neither a binary nor a text Caffe2 net: {first_line(error)}") from error

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from mdeploy.caffe2.net import safe_name
-from mdeploy.errors import UnsupportedError
+from mdeploy.errors import UnsupportedError, first_line
 from mdeploy.onnx.export import quiet_torch
 from mdeploy.tensors import Array
 
@@ -46,8 +46,7 @@ def trace_module(
             assert exported.exported_program is not None
             graph = exported.exported_program.module()
     except Exception as error:  # the exporter raises whatever the traced code or its passes raise
-        reason = (str(error) or type(error).__name__).strip().splitlines()[0]
-        raise UnsupportedError(f"PyTorch: cannot be looked into: {reason}") from error
+        raise UnsupportedError(f"PyTorch: cannot be looked into: {first_line(error)}") from error
     traces = []
     for case in cases:
         recorder = _Recorder(graph)

@@ -15,7 +15,7 @@ from pathlib import Path
 import onnx
 
 from mdeploy.caffe2.net import safe_name
-from mdeploy.errors import InputError
+from mdeploy.errors import InputError, first_line
 from mdeploy.onnx.session import PlainSession
 from mdeploy.tensors import Array
 
@@ -29,7 +29,7 @@ class OnnxGraph:
         try:
             self.model = onnx.load(path)
         except Exception as error:  # protobuf's and onnx's own errors share no base
-            raise InputError(f"{path}: cannot read the ONNX graph: {error}") from error
+            raise InputError(f"{path}: cannot read the ONNX graph: {first_line(error)}") from error
         graph = self.model.graph
         values = [v.name for v in graph.input] + [name for node in graph.node for name in node.output if name]
         taken = Counter(safe_name(name) for name in values)

@@ -23,6 +23,7 @@ from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, tr
 from mdeploy.conversion.golden import image_inputs, standard_inputs
 from mdeploy.conversion.sources import LoadedSource, SourceOptions, image_spec, open_source
 from mdeploy.errors import CheckFailed, InputError, MdeployError
+from mdeploy.files import read_text
 from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
 from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec
 from mdeploy.onnx.export import Export, export
@@ -288,11 +289,7 @@ def _rename(model: ir.Model, inputs: Sequence[str], outputs: Sequence[str]) -> N
 
 def read_labels(path: Path) -> tuple[str, ...]:
     """Class names, one a line."""
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
-    labels = tuple(line.strip() for line in lines if line.strip())
+    labels = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
     if not labels:
         raise InputError(f"{path}: no labels in it; one class name a line is expected")
     return labels

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mdeploy.errors import InputError, UsageError
+from mdeploy.errors import InputError, UsageError, first_line
+from mdeploy.files import check_readable
 from mdeploy.formats.manifest import InputSpec
 from mdeploy.tensors import Array
 
@@ -31,6 +32,9 @@ def read_rgba(path: Path) -> npt.NDArray[np.uint8]:
     """
     from PIL import Image, ImageOps
 
+    if not path.exists():
+        raise InputError(f"{path}: no such image")
+    check_readable(path)
     try:
         with Image.open(path) as image:
             if image.width * image.height > _MAX_PIXELS:
@@ -38,11 +42,9 @@ def read_rgba(path: Path) -> npt.NDArray[np.uint8]:
             rgba = np.asarray(ImageOps.exif_transpose(image).convert("RGBA"))
     except InputError:
         raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such image") from None
     except Exception as error:  # decoders raise anything on damaged files
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error).splitlines()[0]
-        raise InputError(f"{path}: cannot read the image: {reason}") from error
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise InputError(f"{path}: cannot read the image: {reason or first_line(error)}") from error
     return np.ascontiguousarray(rgba)
 
 

@@ -15,7 +15,7 @@ import onnx
 import onnx_ir as ir
 import torch
 
-from mdeploy.errors import UnsupportedError
+from mdeploy.errors import UnsupportedError, named_line
 from mdeploy.onnx.silence import silent_output
 
 __all__ = ["EXPORTERS", "Export", "export", "quiet_torch"]
@@ -126,5 +126,4 @@ def _reason(error: BaseException) -> str:
     """The innermost cause, on one line: the outer ones are advice for the exporter's own developers."""
     while error.__cause__ is not None:
         error = error.__cause__
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
+    return named_line(error)

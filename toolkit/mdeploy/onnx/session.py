@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from mdeploy.errors import InputError, UnsupportedError
+from mdeploy.errors import InputError, UnsupportedError, first_line
 from mdeploy.onnx.light import proto_with_weights_outside
 from mdeploy.tensors import Array
 
@@ -45,7 +45,7 @@ class PlainSession:
             self._session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class but Exception
             wrapped = UnsupportedError if type(error).__name__ == "NotImplemented" else InputError
-            raise wrapped(f"{where}: onnxruntime cannot load it: {_first_line(error)}") from error
+            raise wrapped(f"{where}: onnxruntime cannot load it: {first_line(error)}") from error
         self._where = where
         self._inputs = [(item.name, _CASTS.get(item.type)) for item in self._session.get_inputs()]
         self.output_names = [item.name for item in self._session.get_outputs()]
@@ -62,13 +62,9 @@ class PlainSession:
         try:
             outputs: list[Array] = self._session.run(None, feeds)
         except Exception as error:
-            raise InputError(f"{self._where}: onnxruntime cannot run it: {_first_line(error)}") from error
+            raise InputError(f"{self._where}: onnxruntime cannot run it: {first_line(error)}") from error
         return outputs
 
 
 def _contiguous(array: Array) -> Array:
     return np.asarray(array, order="C")
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:300]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import onnx
 import onnx_ir as ir
 
-from mdeploy.errors import InputError
+from mdeploy.errors import InputError, first_line
 from mdeploy.onnx.light import proto_with_weights_as_inputs
 from mdeploy.onnx.session import PlainSession
 from mdeploy.tensors import Array
@@ -26,7 +26,7 @@ def infer_shapes(model: ir.Model, inputs: Sequence[Array] | None = None) -> None
     try:
         inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     except Exception as error:  # ONNX's own errors come from C++ and share no base class
-        line = " ".join(str(error).split())[:300]
+        line = first_line(error, whole=True)
         raise InputError(f"ONNX shape inference stops at this graph: {line}") from error
     known = {info.name: info for info in (*inferred.graph.value_info, *inferred.graph.output)}
     values = [value for node in model.graph for value in node.outputs]

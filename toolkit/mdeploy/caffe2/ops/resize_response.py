@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from mdeploy.caffe2.node import NodeContext, Unsupported
+from mdeploy.errors import first_line
 from mdeploy.tensors import Array
 
 __all__ = ["response_along", "responses"]
@@ -117,6 +118,5 @@ def _run(model: onnx.ModelProto, basis: Array) -> Array:
         session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
         output: Array = session.run(None, {"x": basis})[0]
     except Exception as error:  # onnxruntime's errors share no base class but Exception
-        line = (str(error).splitlines() or [""])[0][:200]
-        raise Unsupported(f"onnxruntime cannot resize this way: {line}", "use another mode") from error
+        raise Unsupported(f"onnxruntime cannot resize this way: {first_line(error)}", "use another mode") from error
     return output

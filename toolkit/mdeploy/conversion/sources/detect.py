@@ -15,7 +15,8 @@ from mdeploy.conversion.sources.base import LoadedSource, SourceOptions
 from mdeploy.conversion.sources.checkpoint import load_checkpoint
 from mdeploy.conversion.sources.onnx_file import load_onnx
 from mdeploy.conversion.sources.torch_files import load_exported_program, load_state_dict, load_torchscript
-from mdeploy.errors import InputError
+from mdeploy.errors import InputError, first_line
+from mdeploy.files import reading
 from mdeploy.formats.checkpoint import FORMAT
 
 __all__ = ["open_source"]
@@ -25,15 +26,12 @@ _PICKLE = b"\x80"  # the first byte of what torch.save wrote before 2020
 
 def open_source(path: Path, options: SourceOptions) -> LoadedSource:
     """Load a model to convert. Raises ``InputError`` for what is no model, or a damaged one."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(4)
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: no such file") from error
-    except IsADirectoryError as error:
-        raise InputError(f"{path}: is a directory; convert takes a model file") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    if not path.exists():
+        raise InputError(f"{path}: no such file")
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; convert takes a model file")
+    with reading(path) as file:
+        head = file.read(4)
     if not head:
         raise InputError(f"{path}: is empty")
     if head.startswith(b"PK"):
@@ -71,11 +69,7 @@ def _load_plain(path: Path) -> Any:
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{path}: refused: it holds more than tensors and plain values, which could run code when loaded "
-            f"({_line(error)}); save the state_dict instead"
+            f"({first_line(error)}); save the state_dict instead"
         ) from error
     except Exception as error:  # a damaged file can make torch's reader raise anything
-        raise InputError(f"{path}: cannot read it: {_line(error)}") from error
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise InputError(f"{path}: cannot read it: {first_line(error)}") from error

@@ -14,7 +14,7 @@ from typing import Any
 
 from torch import nn
 
-from mdeploy.errors import InputError, UsageError
+from mdeploy.errors import InputError, UsageError, named_line
 
 __all__ = ["build_module"]
 
@@ -73,5 +73,4 @@ def _run(call: Callable[[], Any], what: str) -> Any:
     try:
         return call()
     except Exception as error:  # the user's code may raise anything
-        line = (str(error).splitlines() or [""])[0][:300]
-        raise InputError(f"{what}: {type(error).__name__}: {line}") from error
+        raise InputError(f"{what}: {named_line(error)}") from error

@@ -11,7 +11,8 @@ import onnx
 import onnx_ir as ir
 
 from mdeploy.conversion.sources.base import LoadedSource, SourceOptions
-from mdeploy.errors import InputError, UsageError
+from mdeploy.errors import InputError, UsageError, first_line
+from mdeploy.files import check_readable
 from mdeploy.formats.artifact import file_sha256
 from mdeploy.formats.manifest import Source
 from mdeploy.onnx.prepare import cast_to_float32
@@ -23,12 +24,13 @@ def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
     """Read and check an ONNX file. What it needs beyond itself must lie in its own folder."""
     if options.model is not None:
         raise UsageError(f"{path} is an ONNX file and needs no --model")
+    check_readable(path)
     try:
         model = onnx.load(path, load_external_data=False)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # protobuf's DecodeError, or what the text formats raise
-        raise InputError(f"{path}: not a model file that convert knows, or damaged: {_line(error)}") from error
+        raise InputError(
+            f"{path}: not a model file that convert knows, or damaged: {first_line(error, whole=True)}"
+        ) from error
     if not model.HasField("graph") or not model.graph.output or not model.opset_import:
         raise InputError(f"{path}: not a model file that convert knows, or damaged: it has no graph")
     _declare_outputs(model)
@@ -36,7 +38,7 @@ def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
         onnx.load_external_data_for_model(model, str(path.resolve().parent))
         onnx.checker.check_model(model)
     except Exception as error:  # the checker's errors come from C++; external data raises OSError and ValueError
-        raise InputError(f"{path}: not a valid ONNX model: {_line(error)}") from error
+        raise InputError(f"{path}: not a valid ONNX model: {first_line(error, whole=True)}") from error
     graph: ir.Model = ir.from_proto(model)
     messages: tuple[str, ...] = ()
     if cast_to_float32(graph.graph, [ir.DataType.BFLOAT16]):  # onnxruntime, the judge of files, does not compute in it
@@ -55,7 +57,3 @@ def _declare_outputs(model: onnx.ModelProto) -> None:
         found = {value.name: value for value in inferred.graph.output}
         for value in missing:
             value.CopyFrom(found[value.name])
-
-
-def _line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:300] or type(error).__name__

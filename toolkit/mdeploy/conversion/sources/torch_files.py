@@ -13,7 +13,7 @@ import torch
 
 from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, image_spec
 from mdeploy.conversion.sources.factory import build_module
-from mdeploy.errors import InputError, UsageError
+from mdeploy.errors import InputError, UsageError, first_line
 from mdeploy.formats.artifact import file_sha256
 from mdeploy.formats.manifest import InputSpec, Source
 from mdeploy.onnx.export import quiet_torch
@@ -34,8 +34,9 @@ def load_state_dict(path: Path, data: Any, options: SourceOptions) -> LoadedSour
     try:
         module.load_state_dict(_stripped(weights))
     except Exception as error:  # modules may load in ways of their own
-        lines = [line.strip() for line in str(error).splitlines()[1:3]] or [str(error)]
-        raise InputError(f"{path}: does not fit the module of {options.model}: {' '.join(lines)[:400]}") from error
+        lines = [line.strip() for line in str(error).splitlines()[1:3]]  # the first one is a heading
+        reason = " ".join(lines)[:400] or first_line(error)
+        raise InputError(f"{path}: does not fit the module of {options.model}: {reason}") from error
     return LoadedSource(
         path=path,
         source=Source("state_dict", path.name, file_sha256(path), options.model, dict(options.arguments)),
@@ -53,7 +54,7 @@ def load_torchscript(path: Path, options: SourceOptions) -> LoadedSource:
         with quiet_torch():
             module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
     except Exception as error:  # damaged archives raise from C++
-        raise InputError(f"{path}: cannot load the TorchScript archive: {_line(error)}") from error
+        raise InputError(f"{path}: cannot load the TorchScript archive: {first_line(error)}") from error
     messages = _cast_messages(path, module.state_dict().values())
     return LoadedSource(
         path=path,
@@ -71,7 +72,7 @@ def load_exported_program(path: Path, options: SourceOptions) -> LoadedSource:
         with quiet_torch():
             program = torch.export.load(path)
     except Exception as error:  # damaged archives raise from zip, JSON and C++
-        raise InputError(f"{path}: cannot load the exported program: {_line(error)}") from error
+        raise InputError(f"{path}: cannot load the exported program: {first_line(error)}") from error
     messages = _cast_messages(path, program.state_dict.values())
     return LoadedSource(
         path=path,
@@ -150,7 +151,3 @@ def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: 
 def _refuse_factory(path: Path, kind: str, options: SourceOptions) -> None:
     if options.model is not None:
         raise UsageError(f"{path} is {kind} and needs no --model")
-
-
-def _line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]

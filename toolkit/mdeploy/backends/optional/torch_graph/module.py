@@ -12,7 +12,7 @@ import torch
 
 from mdeploy.backends.optional.torch_graph import elementwise, linear, reduction, shape, window
 from mdeploy.backends.optional.torch_graph.registry import OPERATORS, Node
-from mdeploy.errors import InputError, UnsupportedError
+from mdeploy.errors import InputError, UnsupportedError, first_line
 
 __all__ = ["GraphModule", "load_graph"]
 
@@ -72,7 +72,7 @@ def load_graph(path: Path) -> GraphModule:
     try:
         model = onnx.load(str(path))
     except Exception as error:  # protobuf's and onnx's own errors differ by version
-        raise InputError(f"{path}: not an ONNX file: {str(error).splitlines()[0]}") from error
+        raise InputError(f"{path}: not an ONNX file: {first_line(error)}") from error
     return GraphModule(model).eval()
 
 

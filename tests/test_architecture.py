@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 # From the top down: a part may import the parts below it, never one beside it or above it.
 LAYERS = [
     {"cli"},
-    {"demo", "doctor", "inspection"},
+    {"api", "demo", "doctor", "inspection"},
     {"conversion", "comparison", "evaluation", "deployment", "reports"},
     {"backends"},
     {"native", "onnx"},

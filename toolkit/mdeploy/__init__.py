@@ -1,7 +1,78 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""mdeploy: takes a trained PyTorch classifier to a phone and proves, in numbers, what happened to it on the way."""
+"""mdeploy: takes a trained PyTorch classifier to a phone and proves, in numbers, what happened to it on the way.
 
-__all__ = ["__version__"]
+::
+
+    import mdeploy
+
+    mdeploy.convert("ckpt.pt")                       # writes mdeploy-out/
+    report = mdeploy.parity("mdeploy-out", tol=1e-5)
+    mdeploy.package("mdeploy-out", "android")
+    mdeploy.bench("mdeploy-out").latency_ms.p50
+
+Names are imported when they are first used, so that ``import mdeploy`` itself imports neither torch nor numpy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mdeploy.api import bench, convert, evaluate, load, package, parity, predict
+    from mdeploy.errors import (
+        CheckFailed,
+        InputError,
+        MdeployError,
+        UnavailableError,
+        UnsupportedError,
+        UsageError,
+    )
+    from mdeploy.formats.artifact import Artifact
+
+__all__ = [
+    "Artifact",
+    "CheckFailed",
+    "InputError",
+    "MdeployError",
+    "UnavailableError",
+    "UnsupportedError",
+    "UsageError",
+    "__version__",
+    "bench",
+    "convert",
+    "evaluate",
+    "load",
+    "package",
+    "parity",
+    "predict",
+]
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "mdeploy.api": ("bench", "convert", "evaluate", "load", "package", "parity", "predict"),
+    "mdeploy.errors": (
+        "CheckFailed",
+        "InputError",
+        "MdeployError",
+        "UnavailableError",
+        "UnsupportedError",
+        "UsageError",
+    ),
+    "mdeploy.formats.artifact": ("Artifact",),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOME_OF.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(home), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

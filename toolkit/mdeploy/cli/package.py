@@ -40,30 +40,18 @@ def command(artifact: Path, target: str, output: Path, apk: bool | None, keystor
     mdeploy package my-artifact --target host -o packages
     mdeploy package --target android --apk --keystore release.p12
     """
+    from mdeploy.api import package
     from mdeploy.cli.show.output import print_json
-    from mdeploy.deployment.package.apk import android_base, build_apk
-    from mdeploy.deployment.package.build import build_zip
-    from mdeploy.errors import UsageError
-    from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import status
 
-    if target != "android" and (apk or keystore):
-        raise UsageError(f"--apk and --keystore are for --target android, not {target}")
-    if apk is False and keystore:
-        raise UsageError("--keystore signs the app, which --no-apk leaves out")
-    wants_apk = target == "android" and apk is not False and (apk or keystore is not None or android_base() is not None)
     with status("package") as tell:
-        opened = Artifact.open(artifact)
-        made = []
-        if wants_apk:  # first, since it is what may be missing: then nothing is made
-            made.append(build_apk(opened, output / f"{opened.name}.apk", keystore))
-        made.insert(0, build_zip(opened, target, output, tell))
+        made = package(artifact, target, output=output, apk=apk, keystore=keystore, tell=tell)
     if as_json:
         print_json({"packages": [{"path": str(path), "bytes": path.stat().st_size} for path in made]})
         return
     for path in made:
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
-    if target == "android" and not wants_apk and apk is None:
+    if target == "android" and len(made) == 1 and apk is None:
         click.echo(
             "no APK: the app's compiled base is not there; `make android-base` in a source tree makes it",
             err=True,

@@ -73,6 +73,11 @@ class ParityReport:
         return next((backend.exit_code for backend in self.backends if backend.status == "error"), 0)
 
     @property
+    def passed(self) -> bool:
+        """Whether every backend that is here ran and held the tolerance."""
+        return self.exit_code == 0
+
+    @property
     def required_tolerance(self) -> float:
         """The smallest tolerance that every output of every backend would pass; infinite when none would."""
         comparisons = [output.comparison for backend in self.backends for output in backend.outputs]
@@ -86,7 +91,7 @@ class ParityReport:
             "artifact": self.artifact,
             "reference": self.reference,
             "tolerance": self.tolerance.to_json(),
-            "passed": self.exit_code == 0,
+            "passed": self.passed,
             "backends": [_backend_json(backend) for backend in self.backends],
             "warnings": list(self.warnings),
         }

@@ -36,7 +36,7 @@ def test_parity_is_recorded(calibrated: Artifact, database: Path, capsys: pytest
     assert run(["history", str(runs[1]["id"])]) == 0
     assert json.loads(capsys.readouterr().out)["schema"] == "mdeploy-parity/1"
     assert run(["history"]) == 0
-    assert "needs tol" in capsys.readouterr().out
+    assert "required tol" in capsys.readouterr().out
 
 
 def test_db_names_another_file(

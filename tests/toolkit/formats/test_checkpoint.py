@@ -237,7 +237,6 @@ def test_random_bytes_missing_files_and_folders(tmp_path: Path) -> None:
         ({"input": {**raw()["input"], "mean": [0.5]}}, "1 values for 3 channels"),
         ({"input": {**raw()["input"], "std": None}}, "go together"),
         ({"input": {**raw()["input"], "std": [1, 1, 0]}}, "greater than zero"),
-        ({"input": {**raw()["input"], "more": 1}}, "more"),
         ({"output": {"meaning": "scores"}}, "output.meaning"),
         ({"output": ["logits"]}, "output.meaning"),
         ({"output": {"meaning": ["logits"]}}, "output.meaning"),

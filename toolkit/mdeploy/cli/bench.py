@@ -5,15 +5,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mdeploy.cli import options
 from mdeploy.cli.recording import Recorder, history_options
-
-if TYPE_CHECKING:
-    from mdeploy.formats.report import Report
 
 __all__ = ["command"]
 
@@ -112,8 +108,8 @@ def command(
             ours, theirs = (Artifact.open(path, verify=False) for path in (artifact, against))
             device, made = bench_pairs(ours, theirs, devices[0] if devices else "local", asked, pairs, tell)
         for first, second in made:
-            _record(recorder, ours.name, device, first)
-            _record(recorder, theirs.name, device, second)
+            recorder.add(first.to_json(), artifact=ours.name, target=device)
+            recorder.add(second.to_json(), artifact=theirs.name, target=device)
         a, b = [first for first, _ in made], [second for _, second in made]
         return print_difference(a, b, (str(artifact), str(against)), max_regression, as_json)
     with status("bench") as tell:
@@ -122,11 +118,5 @@ def command(
         outcomes = bench_all(opened, devices or ("local",), asked, output, app=app, keystore=keystore, tell=tell)
     for outcome in outcomes:
         if outcome.report is not None:
-            _record(recorder, opened.name, outcome.device, outcome.report)
+            recorder.add(outcome.report.to_json(), artifact=opened.name, target=outcome.device)
     return print_outcomes(outcomes, as_json)
-
-
-def _record(recorder: Recorder, name: str, device: str, report: Report) -> None:
-    latency = report.latency_ms
-    figure = f"p50 {latency.p50:.3f} ms" if latency is not None and latency.p50 is not None else "no latency"
-    recorder.add("bench", name, report.to_json(), target=device, outcome=report.status, headline=figure)

@@ -54,16 +54,13 @@ def _names(side: str) -> list[str]:
 
 def _report(name: str, db: Path | None) -> Report:
     from mdeploy.errors import InputError
+    from mdeploy.formats.documents import read_document
     from mdeploy.formats.report import Report
     from mdeploy.reports.history import History
 
     if name.isdecimal():
-        document = History(db).document(int(name))
-        if document.get("schema") != "mdeploy-report/1":
-            raise InputError(f"run {name} is no bench: only latencies can be compared")
-        return Report.from_json(document, f"run {name}")
-    try:
-        return Report.from_text(Path(name).read_text(encoding="utf-8"), name)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"cannot read {name}: {reason}") from error
+        stored = read_document(History(db).document(int(name)), f"run {name}")
+        if not isinstance(stored, Report):
+            raise InputError(f"run {name} is not a bench run: only latencies can be compared")
+        return stored
+    return Report.read(Path(name))

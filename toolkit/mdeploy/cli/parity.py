@@ -93,17 +93,13 @@ def command(
             tell(f"drawing {heatmap}")
             replace_file(heatmap, draw_layers(inspection.layers) if inside else draw_outputs(report))
     if inside:
-        document, first = inspection.layers.to_json(), [b.first_beyond for b in inspection.layers.backends]
-        found = next((f"first past it: {layer.blob}" for layer in first if layer), "every tensor within")
-        outcome = "passed" if inspection.exit_code == 0 else "failed"
-        recorder.add("layers", opened.name, document, outcome=outcome, headline=f"{rule.describe()}: {found}")
+        recorder.add(inspection.layers.to_json())
         if as_json:
             print_json(inspection.to_json())
         else:
             print_inspection(inspection, stdout_console(), top)
         return inspection.exit_code
-    outcome, headline = ("passed" if report.exit_code == 0 else "failed"), f"needs tol {report.required_tolerance:.2g}"
-    recorder.add("parity", opened.name, report.to_json(), outcome=outcome, headline=headline)
+    recorder.add(report.to_json())
     if as_json:
         print_json(report.to_json())
     else:

@@ -25,16 +25,14 @@ class Recorder:
     path: Path | None
     enabled: bool
 
-    def add(
-        self, kind: str, artifact: str, document: dict[str, Any], *, target: str = "", outcome: str, headline: str
-    ) -> None:
+    def add(self, document: dict[str, Any], *, artifact: str | None = None, target: str = "") -> None:
         """Append a run; on failure say so on stderr and go on."""
         if not self.enabled:
             return
         from mdeploy.reports.history import History
 
         try:
-            History(self.path).add(kind, artifact, document, target=target, outcome=outcome, headline=headline)
+            History(self.path).record(document, artifact=artifact, target=target)
         except InputError as error:
             click.echo(f"mdeploy: not recorded: {error}", err=True)
 

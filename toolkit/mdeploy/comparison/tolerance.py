@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from mdeploy.formats.parity import describe_tolerance
 from mdeploy.tensors import Array, Doubles
 
 __all__ = ["MEANINGS", "Comparison", "Tolerance", "compare"]
@@ -40,8 +41,7 @@ class Tolerance:
 
     def describe(self) -> str:
         """``tol 1e-05, rtol 1e-06, logits 0.0001`` for people."""
-        parts = [f"tol {self.tol:g}", *([f"rtol {self.rtol:g}"] if self.rtol else [])]
-        return ", ".join(parts + [f"{name} {tol:g}" for name, tol in self.outputs])
+        return describe_tolerance(self.tol, self.rtol, dict(self.outputs))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""

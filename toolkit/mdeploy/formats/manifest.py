@@ -2,27 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """The manifest of an artifact as frozen dataclasses: exactly ``schemas/manifest.schema.json``, read and written.
 
-``Manifest.from_json`` validates against the schema first, so that every field below can be trusted afterwards;
+``Manifest.from_json`` validates against the schema first, so that every field below can be trusted afterwards, and
+refuses what the harness refuses (``manifest.cc``). What the schema does not require has a default.
 ``Manifest.to_json`` gives plain JSON values in the schema's order. Equal manifests give equal bytes.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
-import jsonschema
-from jsonschema.exceptions import best_match
+import numpy as np
 
 from mdeploy.errors import InputError
+from mdeploy.formats import typed
+from mdeploy.formats.json_text import read_json
+from mdeploy.formats.schema import DocumentSchema, validate
 from mdeploy.tensors import TensorSpec
 
 __all__ = [
-    "MANIFEST_SCHEMA",
+    "MANIFEST",
+    "MAX_MANIFEST_BYTES",
     "FileEntry",
     "GoldenEntry",
     "InputSpec",
@@ -34,15 +38,15 @@ __all__ = [
     "manifest_schema",
 ]
 
-MANIFEST_SCHEMA = "mdeploy-manifest/1"
+MANIFEST = DocumentSchema("manifest", "a manifest of an artifact")
+
+MAX_MANIFEST_BYTES = 8 << 20  # as in the harness
+_MAX_TENSOR_BYTES = 16 << 30  # as in the harness
 
 
-@cache
 def manifest_schema() -> dict[str, Any]:
     """Return the JSON schema that Python, C++ and Java are tested against."""
-    text = (resources.files("mdeploy.formats") / "schemas" / "manifest.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
+    return MANIFEST.definition
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ class InputSpec(TensorSpec):
     @classmethod
     def from_json(cls, data: Any, where: str) -> InputSpec:
         """Validate one input's parsed JSON, alone, and return it. Raises ``InputError`` naming ``where``."""
-        _validate(data, where, {"$defs": manifest_schema()["$defs"], "$ref": "#/$defs/input"})
+        validate(data, {"$defs": manifest_schema()["$defs"], "$ref": "#/$defs/input"}, where)
         spec = _input_from_json(data)
         _check_input(spec, where)
         return spec
@@ -163,32 +167,38 @@ class Manifest:
 
         Raises ``InputError`` naming ``where`` and the key at fault.
         """
-        _validate(data, where)
+        data = MANIFEST.current(data, where)
+        labels = data.get("labels")
         manifest = cls(
             name=data["name"],
-            source=Source(**data["source"]),
+            source=typed.from_json(Source, data["source"]),
             tools=data["tools"],
             inputs=tuple(_input_from_json(item) for item in data["inputs"]),
-            outputs=tuple(OutputSpec(**{**item, "shape": tuple(item["shape"])}) for item in data["outputs"]),
-            labels=None if data["labels"] is None else tuple(data["labels"]),
-            files={path: FileEntry(**entry) for path, entry in data["files"].items()},
+            outputs=tuple(typed.from_json(OutputSpec, item) for item in data["outputs"]),
+            labels=None if labels is None else tuple(labels),
+            files={path: typed.from_json(FileEntry, entry) for path, entry in data["files"].items()},
             golden=tuple(
                 GoldenEntry(item["case"], item["kind"], item.get("seed"), item.get("picture"))
                 for item in data["golden"]
             ),
-            operators=data["operators"],
-            parameters=data["parameters"],
-            macs=data["macs"],
-            passes=tuple(PassRecord(**item) for item in data["passes"]),
+            operators=data.get("operators", {}),
+            parameters=data.get("parameters", 0),
+            macs=data.get("macs", 0),
+            passes=tuple(typed.from_json(PassRecord, item) for item in data.get("passes", ())),
             reference=data.get("reference"),
         )
         _check_consistency(manifest, where)
         return manifest
 
+    @classmethod
+    def read(cls, path: Path) -> Manifest:
+        """Read and check manifest.json. Raises ``InputError`` naming the file."""
+        return cls.from_json(read_json(path, MAX_MANIFEST_BYTES), str(path))
+
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, validated against the schema."""
         data: dict[str, Any] = {
-            "schema": MANIFEST_SCHEMA,
+            "schema": MANIFEST.id,
             "name": self.name,
             "source": {
                 "kind": self.source.kind,
@@ -221,7 +231,7 @@ class Manifest:
             data["source"] |= {"init_file": self.source.init_file, "init_sha256": self.source.init_sha256}
         if self.reference is not None:
             data["reference"] = self.reference
-        _validate(data, "the manifest to write")
+        validate(data, MANIFEST.definition, "the manifest to write")
         _check_consistency(self, "the manifest to write")
         return data
 
@@ -230,22 +240,17 @@ class Manifest:
         return json.dumps(self.to_json(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _validate(data: Any, where: str, schema: Mapping[str, Any] | None = None) -> None:
-    error = best_match(jsonschema.Draft202012Validator(schema or manifest_schema()).iter_errors(data))
-    if error is None:
-        return
-    key = error.json_path.removeprefix("$").lstrip(".") or "the top level"
-    message = error.message if len(error.message) <= 200 else error.message[:200] + "..."
-    raise InputError(f"{where}: {key}: {message}")
-
-
 def _check_consistency(manifest: Manifest, where: str) -> None:
     """What a JSON schema cannot say."""
     cases = [item.case for item in manifest.golden]
     if len(set(cases)) != len(cases):
         raise InputError(f"{where}: golden: two cases have the same name")
-    for index, spec in enumerate(manifest.inputs):
-        _check_input(spec, f"{where}: inputs[{index}]")
+    for role, specs in (("inputs", manifest.inputs), ("outputs", manifest.outputs)):
+        for index, spec in enumerate(specs):
+            if math.prod(spec.shape) * np.dtype(spec.dtype).itemsize > _MAX_TENSOR_BYTES:
+                raise InputError(f"{where}: {role}[{index}].shape: {list(spec.shape)} takes more than 16 GiB")
+    for index, item in enumerate(manifest.inputs):
+        _check_input(item, f"{where}: inputs[{index}]")
 
 
 def _check_input(spec: InputSpec, key: str) -> None:
@@ -266,17 +271,17 @@ def _check_input(spec: InputSpec, key: str) -> None:
 
 
 def _input_from_json(item: Mapping[str, Any]) -> InputSpec:
-    resize = item["resize"]
+    mean, std, resize = (item.get(key) for key in ("mean", "std", "resize"))
     return InputSpec(
         name=item["name"],
         shape=tuple(item["shape"]),
         dtype=item["dtype"],
-        layout=item["layout"],
-        color_order=item["color_order"],
-        mean=None if item["mean"] is None else tuple(float(value) for value in item["mean"]),
-        std=None if item["std"] is None else tuple(float(value) for value in item["std"]),
-        resize=None if resize is None else Resize(resize["mode"], resize["short_side"], _pair(resize["size"])),
-        crop=_pair(item["crop"]),
+        layout=item.get("layout"),
+        color_order=item.get("color_order"),
+        mean=None if mean is None else tuple(float(value) for value in mean),
+        std=None if std is None else tuple(float(value) for value in std),
+        resize=None if resize is None else Resize(resize["mode"], resize.get("short_side"), _pair(resize.get("size"))),
+        crop=_pair(item.get("crop")),
     )
 
 

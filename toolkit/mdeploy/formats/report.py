@@ -2,33 +2,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The harness's report as frozen dataclasses: exactly ``schemas/report.schema.json``.
 
-Reports come from devices and are not trusted: they are validated before a field is read, and a NaN is null.
+Reports come from devices and are not trusted: they are validated before a field is read, and a NaN is null. What the
+schema does not require has a default here.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import math
-import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from importlib import resources
-from typing import Any, TypeVar
-
-import jsonschema
-from jsonschema.exceptions import best_match
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
 
 from mdeploy.errors import EXIT_INTERNAL, EXIT_INTERRUPTED, InputError
+from mdeploy.formats import typed
+from mdeploy.formats.json_text import parse_json, read_json
+from mdeploy.formats.schema import DocumentSchema
+from mdeploy.tensors import TensorSpec
 
 __all__ = [
     "REPORT_LINE",
-    "REPORT_SCHEMA",
     "Affinity",
     "Battery",
-    "Blob",
     "Compiler",
     "Core",
     "Device",
@@ -46,10 +41,10 @@ __all__ = [
     "report_schema",
 ]
 
-REPORT_SCHEMA = "mdeploy-report/1"
 REPORT_LINE = "MDeployReport "
 """How the harness's one line on stdout starts."""
 
+_SCHEMA = DocumentSchema("report", "a report of the harness")
 _MAX_REPORT_BYTES = 256 << 20
 
 _EXIT_CODES = {
@@ -64,21 +59,9 @@ _EXIT_CODES = {
 }
 
 
-@cache
 def report_schema() -> dict[str, Any]:
     """Return the JSON schema that Python, C++ and Java are tested against."""
-    text = (resources.files("mdeploy.formats") / "schemas" / "report.schema.json").read_text(encoding="utf-8")
-    schema: dict[str, Any] = json.loads(text)
-    return schema
-
-
-@dataclass(frozen=True)
-class Blob:
-    """An input or output of the net."""
-
-    name: str
-    shape: tuple[int, ...]
-    dtype: str
+    return _SCHEMA.definition
 
 
 @dataclass(frozen=True)
@@ -86,10 +69,10 @@ class Model:
     """The net that ran. ``parameters`` and ``macs`` are None where it was not loaded."""
 
     name: str
-    inputs: tuple[Blob, ...]
-    outputs: tuple[Blob, ...]
-    parameters: int | None
-    macs: int | None
+    inputs: tuple[TensorSpec, ...] = ()
+    outputs: tuple[TensorSpec, ...] = ()
+    parameters: int | None = None
+    macs: int | None = None
 
 
 @dataclass(frozen=True)
@@ -97,22 +80,22 @@ class LoadedFile:
     """A net file; ``sha256`` is None where no manifest asked for it to be checked."""
 
     bytes: int
-    sha256: str | None
+    sha256: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Milliseconds over all timed runs. ``std`` is the population's; percentiles are linear, as numpy's default."""
+    """Milliseconds over all timed runs. ``std`` is as its schema says; percentiles are linear, as numpy's default."""
 
     n: int
-    mean: float | None
-    std: float | None
-    min: float | None
-    p50: float | None
-    p90: float | None
-    p99: float | None
-    max: float | None
-    percentile_method: str
+    mean: float | None = None
+    std: float | None = None
+    min: float | None = None
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+    max: float | None = None
+    percentile_method: str = "linear"
     samples: tuple[float, ...]
 
 
@@ -130,27 +113,27 @@ class Compiler:
     """What built the runtime that ran."""
 
     id: str
-    flags: str
-    build_type: str
+    flags: str = ""
+    build_type: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Core:
     """One core; ``cluster`` is big, little or all."""
 
     id: int
-    max_khz: int | None
+    max_khz: int | None = None
     cluster: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Device:
     """Where it ran. ``sdk`` is Android's API level."""
 
-    model: str | None
+    model: str | None = None
     os: str
     abi: str
-    cores: tuple[Core, ...]
+    cores: tuple[Core, ...] = ()
     manufacturer: str | None = None
     soc: str | None = None
     os_version: str | None = None
@@ -164,39 +147,39 @@ class Device:
 class Thermal:
     """Degrees Celsius, and Android's thermal status 0..6."""
 
-    max_c: float | None
-    zones: Mapping[str, float]
-    status: int | None
+    max_c: float | None = None
+    zones: Mapping[str, float] = field(default_factory=dict)
+    status: int | None = None
 
 
 @dataclass(frozen=True)
 class ThermalPair:
     """Readings before and after the run."""
 
-    before: Thermal
-    after: Thermal
+    before: Thermal = Thermal()
+    after: Thermal = Thermal()
 
 
 @dataclass(frozen=True)
 class Battery:
     """The battery after the run."""
 
-    level_percent: float | None
-    temperature_c: float | None
-    charging: bool | None
+    level_percent: float | None = None
+    temperature_c: float | None = None
+    charging: bool | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Parity:
     """One output of one golden case against its reference, on the device."""
 
     case: str
     output: str
-    max_abs: float | None
-    max_rel: float | None
+    max_abs: float | None = None
+    max_rel: float | None = None
     passed: bool
     tolerance: float
-    required_tolerance: float | None
+    required_tolerance: float | None = None
 
 
 @dataclass(frozen=True)
@@ -206,21 +189,21 @@ class Op:
     name: str
     type: str
     ms: float
-    macs: int
+    macs: int = 0
     kernel: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Round:
     """One round of timed runs; ``outliers`` are indices into ``Latency.samples``."""
 
     n: int
-    p50: float | None
+    p50: float | None = None
     start_ms: float
     duration_ms: float
-    outliers: tuple[int, ...]
-    cpu_khz: tuple[int | None, ...]
-    thermal: Thermal
+    outliers: tuple[int, ...] = ()
+    cpu_khz: tuple[int | None, ...] = ()
+    thermal: Thermal = Thermal()
 
 
 @dataclass(frozen=True)
@@ -229,41 +212,59 @@ class Minute:
 
     minute: int
     n: int
-    p50: float | None
-    p90: float | None
-    thermal: Thermal
-    cpu_khz: tuple[int | None, ...]
+    p50: float | None = None
+    p90: float | None = None
+    thermal: Thermal = Thermal()
+    cpu_khz: tuple[int | None, ...] = ()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Report:
-    """One run of the harness."""
+    """One run of the harness, which the history calls a bench."""
+
+    kind: ClassVar[str] = "bench"
 
     status: str
-    error: str | None
+    error: str | None = None
     runner: str
     model: Model
-    files: Mapping[str, LoadedFile]
-    latency_ms: Latency | None
-    init_ms: float | None
-    verify_ms: float | None
-    first_run_ms: float | None
-    peak_rss_bytes: int | None
+    files: Mapping[str, LoadedFile] = field(default_factory=dict)
+    latency_ms: Latency | None = None
+    init_ms: float | None = None
+    verify_ms: float | None = None
+    first_run_ms: float | None = None
+    peak_rss_bytes: int | None = None
     threads: int
     affinity: Affinity
     isa: str
     emulated: bool
     compiler: Compiler
     device: Device
-    thermal: ThermalPair
-    battery: Battery
-    parity: tuple[Parity, ...]
-    ops: tuple[Op, ...]
-    rounds: tuple[Round, ...]
-    sustained: tuple[Minute, ...]
-    warnings: tuple[str, ...]
+    thermal: ThermalPair = ThermalPair()
+    battery: Battery = Battery()
+    parity: tuple[Parity, ...] = ()
+    ops: tuple[Op, ...] = ()
+    rounds: tuple[Round, ...] = ()
+    sustained: tuple[Minute, ...] = ()
+    warnings: tuple[str, ...] = ()
     versions: Mapping[str, str | int]
-    schema: str = REPORT_SCHEMA
+    schema: str = _SCHEMA.id
+
+    @property
+    def artifact(self) -> str:
+        """Name of the model."""
+        return self.model.name
+
+    @property
+    def outcome(self) -> str:
+        """``ok``, or the word for what went wrong."""
+        return self.status
+
+    @property
+    def headline(self) -> str:
+        """The one figure that a list shows."""
+        p50 = None if self.latency_ms is None else self.latency_ms.p50
+        return "no latency" if p50 is None else f"p50 {p50:.3f} ms"
 
     @property
     def exit_code(self) -> int:
@@ -276,27 +277,23 @@ class Report:
 
         Raises ``InputError`` naming ``where`` and the key at fault.
         """
-        error = best_match(jsonschema.Draft202012Validator(report_schema()).iter_errors(data))
-        if error is not None:
-            key = error.json_path.removeprefix("$").lstrip(".") or "the top level"
-            message = error.message if len(error.message) <= 200 else error.message[:200] + "..."
-            raise InputError(f"{where}: not a report of the harness: {key}: {message}")
-        return _from_json(cls, data)
+        return typed.from_json(cls, _SCHEMA.current(data, where))
 
     @classmethod
-    def from_text(cls, text: str, where: str = "report") -> Report:
+    def from_text(cls, text: str | bytes, where: str = "report") -> Report:
         """Parse and validate. Raises ``InputError``."""
         if len(text) > _MAX_REPORT_BYTES:
             raise InputError(f"{where}: too large for a report")
-        try:
-            data = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_bounded)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{where}: not valid JSON: {str(error).splitlines()[0][:200]}") from error
-        return cls.from_json(data, where)
+        return cls.from_json(parse_json(text, where), where)
+
+    @classmethod
+    def read(cls, path: Path) -> Report:
+        """Read a report file. Raises ``InputError`` naming it."""
+        return cls.from_json(read_json(path, _MAX_REPORT_BYTES), str(path))
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, in the schema's terms."""
-        data = typing.cast("dict[str, Any]", _to_json(self))
+        data = typing.cast("dict[str, Any]", typed.to_json(self))
         return {"schema": data.pop("schema"), **data}
 
 
@@ -304,60 +301,3 @@ def find_report_line(stdout: str) -> str | None:
     """Return the JSON of the ``MDeployReport`` line in what a harness printed, or None."""
     lines = [line for line in stdout.splitlines() if line.startswith(REPORT_LINE)]
     return lines[-1].removeprefix(REPORT_LINE) if lines else None
-
-
-def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no JSON number")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):  # 1e999 is a JSON number, and would be written as Infinity, which is none
-        raise ValueError(f"{text} is too large for a number")
-    return value
-
-
-def _bounded(text: str) -> int:
-    value = int(text)
-    if abs(value) >= 1 << 63:
-        raise ValueError(f"an integer of {len(text)} digits is too large")
-    return value
-
-
-T = TypeVar("T")
-
-
-def _from_json(kind: type[T], data: Mapping[str, Any]) -> T:
-    hints = _hints(typing.cast("Any", kind))
-    return kind(**{key: _value(hints[key], value) for key, value in data.items()})
-
-
-@cache
-def _hints(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _value(hint: Any, value: Any) -> Any:
-    """Turn a validated JSON value into what the field's type says."""
-    if value is None:
-        return None
-    if isinstance(hint, types.UnionType):
-        hint = next(option for option in typing.get_args(hint) if option is not types.NoneType)
-    if dataclasses.is_dataclass(hint):
-        return _from_json(typing.cast("type[Any]", hint), value)
-    arguments = typing.get_args(hint)
-    if typing.get_origin(hint) is tuple:
-        return tuple(_value(arguments[0], item) for item in value)
-    if typing.get_origin(hint) is Mapping:
-        return {key: _value(arguments[1], item) for key, item in value.items()}
-    return value
-
-
-def _to_json(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {field.name: _to_json(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple):
-        return [_to_json(item) for item in value]
-    if isinstance(value, Mapping):
-        return {key: _to_json(item) for key, item in value.items()}
-    return value

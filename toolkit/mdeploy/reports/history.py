@@ -7,7 +7,7 @@ One table, ``runs``; the version of its layout is SQLite's own ``user_version``:
 ====================  =====================================================================================
 id                    integer, counts up, names the run in ``mdeploy diff``
 created               UTC, ISO 8601 with seconds
-kind                  bench, parity, layers or evaluation
+kind                  bench, parity, layers or evaluation: ``mdeploy.formats.documents``
 artifact              name of the model
 target                device of a bench, else empty
 outcome               ok, or the word for what went wrong
@@ -32,6 +32,9 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy.errors import InputError
+from mdeploy.formats.documents import read_document
+from mdeploy.formats.json_text import parse_json
+from mdeploy.text import label
 
 __all__ = ["DATABASE_VARIABLE", "History", "Run", "default_path"]
 
@@ -101,6 +104,15 @@ class History:
             assert cursor.lastrowid is not None
             return cursor.lastrowid
 
+    def record(self, document: dict[str, Any], *, artifact: str | None = None, target: str = "") -> int:
+        """Append a document that a verb made, by its own kind, outcome and headline; return its run's id.
+
+        ``artifact`` where the model is known by another name than the document's own.
+        """
+        stored = read_document(document, "the document to record")
+        name = label(artifact or stored.artifact)
+        return self.add(stored.kind, name, document, target=target, outcome=stored.outcome, headline=stored.headline)
+
     def runs(self, artifact: str | None = None, kind: str | None = None, limit: int | None = None) -> list[Run]:
         """List runs, newest first."""
         if not self.path.exists():
@@ -124,7 +136,7 @@ class History:
             with self._open() as connection:
                 row = connection.execute("SELECT document FROM runs WHERE id = ?", (run,)).fetchone()
             if row is not None:
-                document: dict[str, Any] = json.loads(row[0])
+                document: dict[str, Any] = parse_json(row[0], f"{self.path}: run {run}")
                 return document
         raise InputError(f"{self.path}: there is no run {run}; `mdeploy history` lists them")
 

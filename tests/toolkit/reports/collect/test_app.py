@@ -212,12 +212,12 @@ def broken(document: dict[str, Any]) -> list[tuple[bytes, str]]:
         (b"[]", "not a report"),
         (b"\xff\xfe", "not UTF-8"),
         (b'{"schema": "mdeploy-report/1"}', "required property"),
-        (json.dumps({**document, "schema": "mdeploy-report/9"}).encode(), "schema"),
-        (json.dumps({**document, "extra": 1}).encode(), "extra"),
+        (json.dumps({**document, "schema": "mdeploy-report/9"}).encode(), "newer mdeploy"),
+        (json.dumps({**document, "error": "\ud800"}).encode(), "surrogate"),
         (json.dumps({**document, "threads": "four"}).encode(), "threads"),
         (text.replace("4.5", "NaN").encode(), "NaN"),
-        (text.replace("4.5", "1e999").encode(), "1e999"),
-        (text.replace("4.5", "9" * 400).encode(), "digits"),
+        (text.replace("4.5", "1e999").encode(), "too large"),
+        (text.replace("4.5", "9" * 400).encode(), "64 bits"),
         (text.replace("4.5", "9" * 5000).encode(), "digits"),
     ]
 

@@ -35,7 +35,7 @@ def evaluation() -> dict[str, Any]:
         sizes = {"model_bytes": 5_000_000, "load_seconds": 0.1, "peak_memory_bytes": None}
         return {"name": name, "title": name.title(), "version": "1", **sizes}
 
-    rows = [row("torch", 88, 4.0, None), row("mdeploy", 88, 0.4, {"count": 100, "total": 100})]
+    rows = [row("torch", 88, 4.0, None), row("mdeploy", 88, 0.4, {"count": 100, "total": 100, "value": 1.0})]
     result = {"title": "photos, 100 images", "pictures": 100, "subset": False, "runtimes": rows, "disagreements": []}
     head = {"schema": "mdeploy-evaluation/1", "artifact": "net", "threads": 1, "missing": []}
     return {**head, "runtimes": [runtime("torch"), runtime("mdeploy")], "sets": [result]}
@@ -160,8 +160,8 @@ def test_the_newest_runs_by_default(
     ("name", "content", "match"),
     [
         ("x.json", "{", "not valid JSON"),
-        ("x.json", "[]", "schema None has no place"),
-        ("x.json", '{"schema": "other/1"}', "has no place"),
+        ("x.json", "[]", "schema None is none of"),
+        ("x.json", '{"schema": "other/1"}', "schema 'other/1' is none of"),
         ("x.json", '{"schema": "mdeploy-report/1"}', "not a report of the harness"),
         ("x.jsonl", "", "not a training log"),
         ("x.jsonl", '{"loss": 1}', "not a training log"),

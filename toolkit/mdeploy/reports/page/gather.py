@@ -11,17 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy.errors import InputError
-from mdeploy.formats.report import REPORT_SCHEMA, Report
+from mdeploy.formats.documents import read_document
 from mdeploy.reports.history import History
 
 __all__ = ["Document", "gather"]
 
-_KINDS = {
-    REPORT_SCHEMA: "bench",
-    "mdeploy-parity/1": "parity",
-    "mdeploy-parity-layers/1": "layers",
-    "mdeploy-evaluation/1": "evaluation",
-}
 _MAX_BYTES = 64 << 20
 
 
@@ -73,11 +67,4 @@ def _epochs(path: Path, text: str) -> list[dict[str, Any]]:
 
 
 def _checked(name: str, data: Any) -> Document:
-    schema = data.get("schema") if isinstance(data, dict) else None
-    kind = _KINDS.get(schema) if isinstance(schema, str) else None
-    if kind is None:
-        known = ", ".join(_KINDS)
-        raise InputError(f"{name}: schema {schema!r} has no place on the page; {known} and training logs (.jsonl) have")
-    if kind == "bench":
-        Report.from_json(data, name)
-    return Document(name, kind, data)
+    return Document(name, read_document(data, name).kind, data)

@@ -6,6 +6,7 @@ that come from elsewhere are read."""
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import os
 import stat
@@ -22,6 +23,7 @@ __all__ = [
     "cannot_read",
     "check_readable",
     "check_writable",
+    "exchange",
     "read_regular",
     "read_text",
     "reading",
@@ -114,6 +116,26 @@ def replace_file(path: Path, content: bytes | memoryview) -> None:
             stream.write(content)
     except OSError as error:
         raise InputError(f"{path}: cannot write: {error.strerror or error}") from error
+
+
+_AT_FDCWD = -100
+_RENAME_EXCHANGE = 2
+
+
+def exchange(a: Path, b: Path) -> bool:
+    """Let two paths that are there change places in one step: nobody ever finds either of them missing.
+
+    Returns whether it was done: only Linux has it (renameat2), and not every file system. Raises ``OSError``.
+    """
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    if rename is None:
+        return False
+    if rename(_AT_FDCWD, os.fsencode(a), _AT_FDCWD, os.fsencode(b), ctypes.c_uint(_RENAME_EXCHANGE)) == 0:
+        return True
+    code = ctypes.get_errno()
+    if code in (errno.ENOSYS, errno.EINVAL, errno.ENOTSUP):
+        return False
+    raise OSError(code, os.strerror(code), str(a))
 
 
 def cache_folder(name: str) -> Path:

@@ -8,6 +8,10 @@ import errno
 import json
 import os
 import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +21,7 @@ import pytest
 
 from mdeploy.errors import InputError
 from mdeploy.formats import artifact as artifact_module
+from mdeploy.formats import whole_directory
 from mdeploy.formats.artifact import (
     Artifact,
     ArtifactWriter,
@@ -113,6 +118,100 @@ def test_replaces_its_own_artifact(tmp_path: Path) -> None:
     assert siblings(tmp_path / "out") == ["out"]
 
 
+def test_a_file_of_the_user_s_is_never_deleted(tmp_path: Path) -> None:
+    write(tmp_path / "out")
+    (tmp_path / "out" / "golden" / "mine.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"holds golden/mine\.txt, which its manifest\.json does not list"):
+        write(tmp_path / "out", replace(MANIFEST, name="second"))
+    assert Artifact.open(tmp_path / "out").name == "tiny"
+    assert siblings(tmp_path / "out") == ["out"]
+    (tmp_path / "out" / "golden" / "mine.txt").unlink()
+    (tmp_path / "out" / "link").symlink_to("golden")
+    with pytest.raises(InputError, match="holds link, which"):
+        write(tmp_path / "out")
+    (tmp_path / "out" / "link").unlink()
+    assert write(tmp_path / "out").name == "tiny"
+
+
+@pytest.mark.parametrize("one_step", [True, False])
+def test_a_file_that_comes_during_the_swap_is_not_deleted_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, one_step: bool
+) -> None:
+    write(tmp_path / "out")
+    real = whole_directory.swap
+
+    def swap(new: Path, target: Path, check: Callable[[Path], None]) -> None:
+        (target / "mine.txt").write_text("mine")
+        real(new, target, check)
+
+    monkeypatch.setattr(whole_directory, "swap", swap)
+    if not one_step:
+        monkeypatch.setattr(whole_directory, "exchange", lambda *_: False)
+    with pytest.raises(InputError, match=r"holds mine\.txt"):
+        write(tmp_path / "out", replace(MANIFEST, name="second"))
+    assert (tmp_path / "out" / "mine.txt").read_text() == "mine"
+    assert Artifact.open(tmp_path / "out").name == "tiny"
+    assert siblings(tmp_path / "out") == ["out"]
+
+
+KILLED = """
+import os, signal, sys
+from dataclasses import replace
+from pathlib import Path
+from mdeploy.formats import whole_directory
+from mdeploy.formats.artifact import Artifact, ArtifactWriter
+moment, out = sys.argv[1], Path(sys.argv[2])
+kill = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+real = Path.rename
+old = Artifact.open(out)
+files = {name: (out / name).read_bytes() for name in ("init_net.pb", "predict_net.pb")}
+if moment == "two renames":
+    whole_directory.exchange = lambda *_: False
+    Path.rename = lambda self, to: real(self, to) if self.name == "out" else kill()
+elif moment == "before the swap":
+    whole_directory.swap = kill
+elif moment == "after the swap":
+    whole_directory.shutil.rmtree = kill
+with ArtifactWriter(out) as writer:
+    for name, data in files.items():
+        writer.add_file(name, data)
+    writer.finish(replace(old.manifest, name="second", golden=()))
+"""
+
+
+@pytest.mark.parametrize(
+    ("moment", "name"), [("two renames", "tiny"), ("before the swap", "tiny"), ("after the swap", "second")]
+)
+def test_a_killed_run_leaves_a_whole_artifact_and_the_next_run_cleans_up(
+    tmp_path: Path, moment: str, name: str
+) -> None:
+    write(tmp_path / "out")
+    command = [sys.executable, "-c", KILLED, moment, str(tmp_path / "out")]
+    assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
+    assert siblings(tmp_path / "out") != ["out"], "there is something to clean"
+    assert Artifact.open(tmp_path / "out").name == name
+    write(tmp_path / "out", replace(MANIFEST, name="third"))
+    assert Artifact.open(tmp_path / "out").name == "third"
+    assert siblings(tmp_path / "out") == ["out"]
+
+
+def test_what_a_run_that_still_writes_has_is_left_alone(tmp_path: Path) -> None:
+    with ArtifactWriter(tmp_path / "out") as slow:
+        slow.add_file("init_net.pb", b"slow")
+        write(tmp_path / "out")
+        slow.add_file("predict_net.pb", b"slow")
+        slow.finish(replace(MANIFEST, name="slow"))
+    assert Artifact.open(tmp_path / "out").name == "slow"
+    assert siblings(tmp_path / "out") == ["out"]
+
+
+def test_what_only_looks_like_a_leftover_stays(tmp_path: Path) -> None:
+    for name in (".out.partial-mine", ".other.partial-00000000"):
+        (tmp_path / name).mkdir()
+    write(tmp_path / "out")
+    assert siblings(tmp_path / "out") == [".other.partial-00000000", ".out.partial-mine", "out"]
+
+
 @pytest.mark.parametrize("manifest", [None, "{}", '{"schema": "something else"}', "not json"])
 def test_never_replaces_a_directory_that_is_not_ours(tmp_path: Path, manifest: str | None) -> None:
     (tmp_path / "out").mkdir()
@@ -159,6 +258,7 @@ def test_an_interrupt_leaves_the_old_artifact(tmp_path: Path, error: BaseExcepti
 
 def test_an_interrupt_in_the_swap_leaves_the_old_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write(tmp_path / "out")
+    monkeypatch.setattr(whole_directory, "exchange", lambda *_: False)  # as on a file system that has no such call
     real = Path.rename
 
     def rename(self: Path, target: Path) -> Path:
@@ -238,10 +338,20 @@ def test_links_that_lead_out_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("edit", "key"),
     [
-        (lambda d: d.pop("labels"), "labels"),
+        (lambda d: d.pop("golden"), "golden"),
         (lambda d: d["inputs"][0].update(shape=[1, 0]), r"inputs\[0\]\.shape\[1\]"),
         (lambda d: d["source"].update(sha256="xyz"), r"source\.sha256"),
-        (lambda d: d.update(surprise=1), "surprise"),
+        (lambda d: d.update(name="demo\n"), "name"),
+        (lambda d: d["files"].update({"a\n": {"bytes": 1, "sha256": "0" * 64}}), "files"),
+        (lambda d: d["inputs"][0].update(shape=[1, 3, 4.0, 4]), r"inputs\[0\]\.shape\[2\]: 4.0 is not of type"),
+        (lambda d: d["inputs"][0].update(shape=[1, 3, 2**40, 4]), r"inputs\[0\]\.shape\[2\]"),
+        (lambda d: d["inputs"][0].update(shape=[1, 3, 1 << 16, 1 << 16]), r"inputs\[0\]\.shape: .* more than 16 GiB"),
+        (lambda d: d["outputs"][0].update(shape=[1 << 33]), r"outputs\[0\]\.shape: .* more than 16 GiB"),
+        (lambda d: d["inputs"][0].update(mean=[float("nan"), 0, 0]), "NaN"),
+        (lambda d: d["inputs"][0].update(std=[float("inf"), 1, 1]), "Infinity"),
+        (lambda d: d["inputs"][0].update(mean=[1e300, 0, 0]), r"inputs\[0\]\.mean"),
+        (lambda d: d.update(labels=["\ud800"]), "surrogate"),
+        (lambda d: d.update(schema="mdeploy-manifest/2"), "mdeploy-manifest/2 was written by a newer mdeploy"),
         (lambda d: d["inputs"][0].update(mean=[0.5]), r"inputs\[0\]\.mean: 1 values for 3 channels"),
         (lambda d: d["inputs"][0].update(std=[1, 1, 0]), r"inputs\[0\]\.std: must be greater"),
         (lambda d: d["inputs"][0].update(std=None), "mean and std go together"),
@@ -256,6 +366,19 @@ def test_errors_name_file_and_key(tmp_path: Path, edit: object, key: str) -> Non
     edit_manifest(tmp_path / "out", edit)
     with pytest.raises(InputError, match=r"manifest\.json.*" + key):
         Artifact.open(tmp_path / "out")
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path / "out")
+    (tmp_path / "out" / "manifest.json").unlink()
+    os.mkfifo(tmp_path / "out" / "manifest.json")
+    with pytest.raises(InputError, match=r"manifest\.json: it is not a regular file"):
+        Artifact.open(tmp_path / "out")
+    with pytest.raises(InputError, match="not replaced"):
+        write(tmp_path / "out")
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(InputError, match="pipe: it is not a regular file"):
+        artifact_module.file_sha256(tmp_path / "pipe")
 
 
 @pytest.mark.parametrize("data", [b"", b"\x00\xff\xfe", b"[" * 100_000, b'{"schema": 1', b"[]", b"null"])

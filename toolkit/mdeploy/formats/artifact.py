@@ -17,10 +17,8 @@ read without pickle and only with the shapes the manifest declares.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import os
-import secrets
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,12 +26,16 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import numpy as np
 
-from mdeploy.errors import InputError
+from mdeploy.errors import InputError, first_line
+from mdeploy.files import reading
+from mdeploy.formats import whole_directory
+from mdeploy.formats.json_text import read_json
 from mdeploy.formats.manifest import (
+    MANIFEST,
+    MAX_MANIFEST_BYTES,
     FileEntry,
     GoldenEntry,
     InputSpec,
@@ -72,7 +74,7 @@ MODEL_ONNX = "model.onnx"
 INIT_NET = "init_net.pb"
 PREDICT_NET = "predict_net.pb"
 
-_MAX_MANIFEST_BYTES = 64 << 20
+_NOT_OF_ANYBODY = {".DS_Store"}  # which macOS puts into every folder that is looked at
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ class Artifact:
         Raises ``InputError`` naming the file at fault.
         """
         root = Path(path)
-        if not root.exists():
+        if not root.exists() and not whole_directory.recover(root.resolve()):
             hint = "; run `mdeploy convert` first" if root == DEFAULT_ARTIFACT else ""
             raise InputError(f"{root}: no such artifact{hint}")
         manifest_path = root / MANIFEST_FILE
@@ -109,7 +111,9 @@ class Artifact:
             )
         if not root.is_dir():
             raise InputError(f"{root}: an artifact is a directory, this is a file")
-        manifest = Manifest.from_json(_read_json(manifest_path), str(manifest_path))
+        if not os.path.lexists(manifest_path):
+            raise InputError(f"{manifest_path}: missing; {root} is not an artifact")
+        manifest = Manifest.read(manifest_path)
         artifact = cls(root, manifest)
         for required in (INIT_NET, PREDICT_NET):
             if required not in manifest.files:
@@ -185,24 +189,25 @@ class ArtifactWriter:
             writer.add_golden(GoldenEntry("zeros", "zeros"), inputs, outputs)
             artifact = writer.finish(manifest)             # hashes and golden entries are filled in here
 
-    Leaving the block without ``finish``, by an error or an interrupt, leaves the old artifact or none. A directory
-    that has no manifest of ours is never replaced.
+    Leaving the block without ``finish``, by an error, an interrupt or a kill, leaves the old artifact or none. A
+    directory that has no manifest of ours is never replaced, nor is one with a file that its manifest does not list.
     """
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         self._target = self.path.resolve()
         self._temporary: Path | None = None
+        self._lock = -1
         self._files: dict[str, FileEntry] = {}
         self._golden: list[GoldenEntry] = []
 
     def __enter__(self) -> ArtifactWriter:
+        whole_directory.recover(self._target)
         self._refuse_foreign_target()
         with _writing(self.path):
             self._target.parent.mkdir(parents=True, exist_ok=True)
-            temporary = self._target.with_name(f".{self._target.name}.partial-{secrets.token_hex(4)}")
-            temporary.mkdir()
-        self._temporary = temporary
+            whole_directory.clean(self._target, self._refuse_leftover)
+            self._temporary, self._lock = whole_directory.make_beside(self._target)
         return self
 
     def __exit__(
@@ -211,6 +216,9 @@ class ArtifactWriter:
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
 
     def add_file(self, name: str, data: bytes) -> None:
         """Write one file, by its path inside the artifact with forward slashes."""
@@ -231,22 +239,9 @@ class ArtifactWriter:
         self._write(MANIFEST_FILE, complete.to_text().encode())
         self._refuse_foreign_target()  # it may have changed while we worked
         with _writing(self.path):
-            self._swap(self._temporary)
+            whole_directory.swap(self._temporary, self._target, self._refuse_unlisted)
         self._temporary = None
         return Artifact(self.path, complete)
-
-    def _swap(self, temporary: Path) -> None:
-        if not self._target.exists():
-            temporary.rename(self._target)
-            return
-        old = temporary.with_name(f"{temporary.name}.old")
-        self._target.rename(old)
-        try:
-            temporary.rename(self._target)
-        except BaseException:
-            old.rename(self._target)
-            raise
-        shutil.rmtree(old, ignore_errors=True)
 
     def _refuse_foreign_target(self) -> None:
         if not self._target.exists():
@@ -256,13 +251,31 @@ class ArtifactWriter:
         try:
             if not any(self._target.iterdir()):
                 return
-            data = _read_json(self._target / MANIFEST_FILE)
+            ours = MANIFEST.is_ours(read_json(self._target / MANIFEST_FILE, MAX_MANIFEST_BYTES))
         except (InputError, OSError):
-            data = None
-        if not (isinstance(data, dict) and str(data.get("schema", "")).startswith("mdeploy-manifest/")):
+            ours = False
+        if not ours:
             raise InputError(
                 f"{self.path}: is not empty and holds no artifact of ours; not replaced, choose another -o"
             )
+        self._refuse_unlisted(self._target)
+
+    def _refuse_unlisted(self, folder: Path) -> None:
+        unlisted = _unlisted(folder)
+        if unlisted:
+            more = f" and {len(unlisted) - 3} more" if len(unlisted) > 3 else ""
+            raise InputError(
+                f"{self.path}: holds {', '.join(unlisted[:3])}{more}, which its {MANIFEST_FILE} does not list; "
+                "not replaced, move that away or choose another -o"
+            )
+
+    def _refuse_leftover(self, folder: Path) -> None:
+        """Like ``_refuse_unlisted``, for what a killed run left: its manifest may be cut off."""
+        try:
+            read_json(folder / MANIFEST_FILE, MAX_MANIFEST_BYTES)
+        except InputError:
+            return
+        self._refuse_unlisted(folder)
 
     def _write(self, name: str, data: bytes) -> None:
         assert self._temporary is not None, "add files inside the with block"
@@ -273,6 +286,26 @@ class ArtifactWriter:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _unlisted(folder: Path) -> list[str]:
+    """Files of a directory that its manifest does not list, by their paths in it: not ours to delete.
+
+    Without a manifest there are none: such a directory was being written when its process was killed.
+    """
+    if not (folder / MANIFEST_FILE).exists():
+        return []
+    data = read_json(folder / MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    files = data.get("files") if isinstance(data, dict) else None
+    listed = files if isinstance(files, dict) else {}
+    found = []
+    for path in folder.rglob("*"):  # which does not follow links
+        name = path.relative_to(folder).as_posix()
+        if path.is_dir() and not path.is_symlink():
+            continue
+        if name != MANIFEST_FILE and name not in listed and path.name not in _NOT_OF_ANYBODY:
+            found.append(name)
+    return sorted(found)
 
 
 def _is_bare_net(path: Path) -> bool:
@@ -300,12 +333,9 @@ def golden_path(case: str, role: str, index: int) -> str:
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, lower-case hex."""
     digest = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+    with reading(path) as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
 
 
@@ -323,7 +353,7 @@ def read_npy(path: Path, shape: tuple[int, ...] | None = None, dtype: str | None
     Given ``shape`` and ``dtype``, the header is compared before anything is allocated. Raises ``InputError``.
     """
     try:
-        with path.open("rb") as file:
+        with reading(path) as file:
             version = np.lib.format.read_magic(file)
             if version == (1, 0):
                 found_shape, fortran, found_dtype = np.lib.format.read_array_header_1_0(file)
@@ -341,26 +371,7 @@ def read_npy(path: Path, shape: tuple[int, ...] | None = None, dtype: str | None
             data = file.read()
     except InputError:
         raise
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     except Exception as error:  # numpy parses the header text by several means, each with its own errors
-        raise InputError(f"{path}: not a .npy file: {_first_line(error)}") from error
+        raise InputError(f"{path}: not a .npy file: {first_line(error)}") from error
     array = np.frombuffer(data, dtype=found_dtype).reshape(found_shape, order="F" if fortran else "C")
     return array.astype(found_dtype.newbyteorder("="), order="C")
-
-
-def _read_json(path: Path) -> Any:
-    try:
-        if path.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise InputError(f"{path}: too large for a manifest")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: missing; {path.parent} is not an artifact") from error
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid JSON: {_first_line(error)}") from error
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]

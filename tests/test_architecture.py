@@ -21,7 +21,7 @@ LAYERS = [
     {"native", "onnx"},
     {"formats"},
     {"caffe2"},
-    {"figures", "files", "progress", "tensors", "text"},
+    {"figures", "files", "progress", "tables", "tensors", "text"},
     {"errors"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

@@ -19,10 +19,9 @@ from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import node_macs, operator_macs
 from mdeploy.caffe2.node import constant, dtype_of, shape_of
 from mdeploy.caffe2.pair import data_inputs, fill_shape, input_shapes, outputs
-from mdeploy.conversion.sources.base import SourceOptions
-from mdeploy.conversion.sources.onnx_file import load_onnx
 from mdeploy.errors import InputError, MdeployError, UsageError
 from mdeploy.formats.artifact import MANIFEST_FILE, Artifact
+from mdeploy.formats.manifest import Manifest
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.shapes import infer_shapes
 from mdeploy.tensors import Shape
@@ -67,6 +66,8 @@ class Inspection:
     operators: tuple[Operator, ...]
     problems: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    manifest: Manifest | None = None
+    """Of an artifact: what goes in and what the classes are called."""
 
     def totals(self) -> list[TypeTotal]:
         """Sums by operator type, the most multiply-adds first."""
@@ -87,8 +88,13 @@ class Inspection:
         return sorted(totals, key=lambda total: (-total.macs, -total.count, total.type))
 
     def to_json(self) -> dict[str, Any]:
-        """Everything, with the totals by type."""
-        return {**asdict(self), "totals": [asdict(total) for total in self.totals()]}
+        """Everything, with the totals by type; of the manifest what belongs to inputs and labels."""
+        found = {**asdict(replace(self, manifest=None)), "totals": [asdict(total) for total in self.totals()]}
+        del found["manifest"]
+        if self.manifest is not None:
+            found["preprocessing"] = [spec.to_json() for spec in self.manifest.inputs]
+            found["labels"] = None if self.manifest.labels is None else list(self.manifest.labels)
+        return found
 
 
 def inspect(path: Path, init: Path | None = None, input_shapes: Mapping[str, Shape] | None = None) -> Inspection:
@@ -123,7 +129,7 @@ def _artifact(path: Path) -> Inspection:
     dtypes = {spec.name: spec.dtype for spec in manifest.inputs}
     found = _pair("artifact", manifest.name, artifact.predict_net, artifact.init_net, shapes, dtypes)
     files = {name: entry.bytes for name, entry in manifest.files.items() if not name.startswith("golden/")}
-    return replace(found, files=files)
+    return replace(found, files=files, manifest=manifest)
 
 
 def _pair(
@@ -193,6 +199,9 @@ def _net_operator(op: Any, filled: Mapping[str, tuple[Shape, int]], known: Mappi
 
 
 def _onnx(path: Path, shapes: dict[str, Shape]) -> Inspection:
+    from mdeploy.conversion.sources import SourceOptions
+    from mdeploy.conversion.sources.onnx_file import load_onnx
+
     loaded = load_onnx(path, SourceOptions())
     assert loaded.graph is not None
     model = prepare(loaded.graph, shapes, path.name).model

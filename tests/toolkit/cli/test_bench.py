@@ -26,7 +26,7 @@ def _in_an_empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 def test_prints_tables_and_keeps_the_report(tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", str(tiny_artifact.path), *QUICK, "--threads", "1", "--profile"]) == 0
     out, err = capsys.readouterr()
-    for part in ("tiny on local", "1 threads", "Parity", "pass", "Latency", "Operators", "tiny-bench-local.json"):
+    for part in ("tiny on local", "1 thread,", "Parity", "pass", "Latency", "Operators", "tiny-bench-local.json"):
         assert part in out, part
     assert err == ""
     report = Report.from_text(Path("tiny-bench-local.json").read_text())

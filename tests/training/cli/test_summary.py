@@ -16,8 +16,8 @@ from mdeploy_training.models import resnest50_cifar
 def test_totals_stages_and_the_papers_numbers(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["summary", "resnest50_cifar"], root, "mdeploy-train") == 0
     text = capsys.readouterr().out
-    assert "23.19 M parameters" in text
-    assert "1.161 GMAC" in text
+    assert "23.2 M parameters" in text
+    assert "1.16 G multiply-adds" in text
     assert "128 MB" in text
     assert "256x8x8" in text
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from rich.console import Console
-
 from mdeploy_training.sweep import TrialResult, draw_front, on_front, sweep_table
 
 
@@ -35,9 +33,7 @@ def test_the_front_is_what_no_other_trial_beats() -> None:
 
 def test_table_and_image(tmp_path: Path) -> None:
     trials = [trial(0, 0.5, 1.0), trial(1, 0.9, 2.0), trial(2, 0.7, 3.0)]
-    console = Console(record=True, width=120, file=(tmp_path / "out").open("w"))
-    console.print(sweep_table(trials))
-    lines = [line for line in console.export_text().splitlines() if "radix" in line]
+    lines = [line for line in sweep_table(trials).markdown().splitlines() if "radix" in line]
     assert ["radix 1, widths 8/16" in lines[0], "0.9000" in lines[0], lines[0].count("*")] == [True, True, 1]
     assert [line.count("*") for line in lines] == [1, 0, 1]
     paths = draw_front(trials, tmp_path, "small")

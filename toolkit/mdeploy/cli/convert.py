@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdeploy.cli.options import PATH, comma_list, json_option
-from mdeploy.cli.show.output import print_json, stdout_console
 from mdeploy.errors import UsageError
 from mdeploy.progress import status
 
 if TYPE_CHECKING:
     from mdeploy.caffe2.translate import UnsupportedModelError
-    from mdeploy.conversion.model import Conversion
 
 __all__ = ["command", "shape_map"]
 
@@ -128,6 +125,8 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     convert only those that you trust.
     """
     from mdeploy.caffe2.translate import UnsupportedModelError
+    from mdeploy.cli.show.conversion import print_conversion
+    from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.conversion.model import ConvertOptions, convert
     from mdeploy.conversion.nets import find_net_files, import_nets
     from mdeploy.conversion.sources import SourceOptions
@@ -161,46 +160,16 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     if flags["as_json"]:
         print_json(result.to_json())
     else:
-        _print(result)
+        print_conversion(result, stdout_console())
 
 
 def _print_findings(error: UnsupportedModelError, as_json: bool) -> None:
     """Every node that stands in the way: as JSON, or as a table where there are several."""
+    from mdeploy.cli.show.conversion import findings_table
+    from mdeploy.cli.show.output import print_json, stderr_console
+    from mdeploy.cli.show.terminal import print_table
+
     if as_json:
         print_json({"findings": [asdict(finding) for finding in error.findings]})
     elif len(error.findings) > 1:
-        from rich.console import Console
-        from rich.table import Table
-
-        table = Table("node", "operator", "why", "what to do")
-        for finding in error.findings:
-            table.add_row(finding.node, finding.op_type, finding.reason, finding.remedy)
-        Console(stderr=True, width=None if sys.stderr.isatty() else 200).print(table)
-
-
-def _print(result: Conversion) -> None:
-    from rich.table import Table
-
-    for message in result.messages:
-        click.echo(f"mdeploy: {message}", err=True)
-    manifest = result.artifact.manifest
-    table = Table(title=f"{manifest.name} -> {result.artifact.path}", title_justify="left", show_header=False)
-    for spec in manifest.inputs:
-        table.add_row("input", f"{spec.name} {_dims(spec.shape)} {spec.dtype}")
-    for output in manifest.outputs:
-        table.add_row("output", f"{output.name} {_dims(output.shape)} {output.meaning}")
-    table.add_row("parameters", f"{manifest.parameters / 1e6:.2f} M")
-    table.add_row("multiply-adds", f"{manifest.macs / 1e6:.1f} M")
-    table.add_row("operators", ", ".join(f"{count} {name}" for name, count in sorted(manifest.operators.items())))
-    table.add_row("passes", ", ".join(record.name for record in manifest.passes if record.applied) or "none applied")
-    table.add_row("golden cases", ", ".join(entry.case for entry in manifest.golden))
-    nets = ("model.onnx", "init_net.pb", "predict_net.pb")
-    others = sorted(name for name in manifest.files if name not in nets and not name.startswith("golden/"))
-    for name in (*nets, *others):
-        if name in manifest.files:
-            table.add_row(name, f"{manifest.files[name].bytes:,} bytes")
-    stdout_console().print(table)
-
-
-def _dims(shape: tuple[int, ...]) -> str:
-    return "x".join(str(size) for size in shape)
+        print_table(findings_table(error), stderr_console())

@@ -32,6 +32,7 @@ def command(output: Path, tol: float) -> int:
     mdeploy demo
     mdeploy demo -o /tmp/demo
     """
+    from mdeploy import figures
     from mdeploy.cli.show.bench import print_outcomes
     from mdeploy.cli.show.output import stdout_console
     from mdeploy.cli.show.parity import print_report
@@ -52,8 +53,8 @@ def command(output: Path, tol: float) -> int:
     artifact = step(1, f"convert {bundled(CHECKPOINT)} -o {artifact_path}", demo.convert).artifact
     manifest = artifact.manifest
     console.print(
-        f"{artifact.path}: model.onnx, init_net.pb, predict_net.pb; {manifest.parameters / 1e6:.2f} M parameters, "
-        f"{manifest.macs / 1e6:.1f} M multiply-adds",
+        f"{artifact.path}: model.onnx, init_net.pb, predict_net.pb; {figures.count(manifest.parameters)} parameters, "
+        f"{figures.count(manifest.macs)} multiply-adds",
         highlight=False,
         soft_wrap=True,
     )
@@ -64,5 +65,5 @@ def command(output: Path, tol: float) -> int:
         raise CheckFailed("a runtime does not agree with PyTorch; nothing was packaged")
     command_line = f"package {artifact_path} --target host, then --target android"
     for path in step(4, command_line, lambda: demo.package(artifact)):
-        console.print(f"{path}  {path.stat().st_size:,} bytes", highlight=False, soft_wrap=True)
+        console.print(f"{path}  {figures.size(path.stat().st_size)}", highlight=False, soft_wrap=True)
     return print_outcomes(step(5, f"bench {artifact_path}", lambda: demo.bench(artifact)), as_json=False)

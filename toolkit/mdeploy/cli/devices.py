@@ -22,10 +22,9 @@ def command(as_json: bool) -> None:
     mdeploy devices
     mdeploy bench --device adb:SERIAL
     """
-    from rich.markup import escape
-    from rich.table import Table
-
+    from mdeploy.cli.show.lists import devices_table
     from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.cli.show.terminal import print_table
     from mdeploy.deployment.devices import list_devices
     from mdeploy.progress import status
 
@@ -34,14 +33,4 @@ def command(as_json: bool) -> None:
     if as_json:
         print_json({"devices": [dataclasses.asdict(device) for device in devices]})
         return
-    table = Table()
-    table.add_column("--device", no_wrap=True)
-    for heading in ("Device", "System", "ABI"):
-        table.add_column(heading)
-    table.add_column("Cores", justify="right")
-    table.add_column("")
-    for device in devices:
-        verdict = "[green]ready[/]" if device.available else f"[yellow]{escape(device.note)}[/]"
-        cores = "" if device.cores is None else str(device.cores)
-        table.add_row(*map(escape, (device.name, device.description, device.os, device.abi)), cores, verdict)
-    stdout_console().print(table)
+    print_table(devices_table(devices), stdout_console())

@@ -4,15 +4,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import click
 
 from mdeploy.backends.optional.engine import EXTRAS
 from mdeploy.cli import options
-
-if TYPE_CHECKING:
-    from mdeploy.doctor import Health
 
 __all__ = ["command"]
 
@@ -37,7 +32,9 @@ def command(install_caffe2: bool, extra: str | None, as_json: bool) -> int:
     mdeploy doctor --install-caffe2
     mdeploy doctor --install litert
     """
-    from mdeploy.cli.show.output import print_json
+    from mdeploy.cli.show.lists import doctor_table
+    from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.cli.show.terminal import print_table
     from mdeploy.doctor import examine
     from mdeploy.errors import UnavailableError
     from mdeploy.progress import status
@@ -59,30 +56,5 @@ def command(install_caffe2: bool, extra: str | None, as_json: bool) -> int:
     if as_json:
         print_json(health.to_json())
     else:
-        _print(health)
+        print_table(doctor_table(health), stdout_console())
     return UnavailableError.exit_code if health.missing_required else 0
-
-
-def _print(health: Health) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from mdeploy.cli.show.output import stdout_console
-
-    console = stdout_console()
-    title = f"mdeploy {health.mdeploy}, Python {health.python}, {health.system}, {health.cores} cores"
-    table = Table(title=title, title_justify="left")
-    for heading in ("", "What", "Version", "Needed for", "Note"):
-        table.add_column(heading)
-    kind = ""
-    for finding in health.findings:
-        if kind and finding.kind != kind:
-            table.add_section()
-        kind = finding.kind
-        mark = (
-            "[green]ok[/]" if finding.found else ("[bold red]missing[/]" if finding.required else "[yellow]missing[/]")
-        )
-        note = "" if finding.found else "; ".join(filter(None, (finding.detail, finding.install)))
-        name = f"{finding.name} (backend)" if finding.kind == "backend" else finding.name
-        table.add_row(mark, escape(name), escape(finding.version), escape(finding.needed_for), escape(note))
-    console.print(table)

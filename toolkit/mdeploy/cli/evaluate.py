@@ -5,19 +5,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mdeploy.cli import options
 from mdeploy.cli.recording import Recorder, history_options
 
-if TYPE_CHECKING:
-    from mdeploy.evaluation.run import EvaluationReport
-
 __all__ = ["command"]
-
-_SHOWN = 20
 
 
 @click.command("evaluate", short_help="Accuracy, agreement and time per image over test sets.")
@@ -66,7 +60,7 @@ def command(
     """
     from mdeploy.backends.base import PrepareOptions
     from mdeploy.cli.show import evaluation as tables
-    from mdeploy.cli.show.output import print_json
+    from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.errors import UsageError
     from mdeploy.evaluation.dataset import read_image_folder
     from mdeploy.evaluation.run import evaluate
@@ -88,34 +82,4 @@ def command(
     if as_json:
         print_json(report.to_json())
     else:
-        _print(report)
-
-
-def _print(report: EvaluationReport) -> None:
-    from rich.markup import escape
-    from rich.table import Table
-
-    from mdeploy.cli.show import evaluation as tables
-    from mdeploy.cli.show.output import stdout_console
-
-    console = stdout_console()
-
-    def show(title: str, content: tables.Table) -> None:
-        headings, rows = content
-        table = Table(title=escape(title), title_justify="left")
-        for index, heading in enumerate(headings):
-            table.add_column(heading, justify="right" if index else "left")
-        for row in rows:
-            table.add_row(*map(escape, row))
-        console.print(table)
-
-    for result in report.sets:
-        show(result.title, tables.set_table(report, result))
-        for item in result.disagreements[:_SHOWN]:
-            says = ", ".join(f"{name}: {label}" for name, label in item.classes.items())
-            console.print(f"  disagree on {escape(item.image)}: {escape(says)}", highlight=False)
-        if len(result.disagreements) > _SHOWN:
-            console.print(f"  and {len(result.disagreements) - _SHOWN} more (--json lists all)")
-    show("Runtimes", tables.runtime_table(report))
-    for name, reason in report.missing:
-        console.print(f"{escape(name)}: [dim]not run[/]: {escape(reason)}", highlight=False)
+        tables.print_evaluation(report, stdout_console())

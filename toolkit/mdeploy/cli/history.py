@@ -28,7 +28,9 @@ def command(run: int | None, artifact: str | None, kind: str | None, last: int, 
     mdeploy history --kind bench --artifact resnest50 --json
     mdeploy history 12 > report.json
     """
+    from mdeploy.cli.show.lists import history_table
     from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.cli.show.terminal import print_table
     from mdeploy.reports.history import History
 
     history = History(db)
@@ -42,14 +44,4 @@ def command(run: int | None, artifact: str | None, kind: str | None, last: int, 
     if not runs:
         click.echo(f"no runs in {history.path}")
         return
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(title=escape(str(history.path)), title_justify="left")
-    for heading in ("Run", "When (UTC)", "Kind", "Model", "Device", "Outcome", "Figure"):
-        table.add_column(heading, justify="right" if heading == "Run" else "left")
-    for item in runs:
-        when = item.created.partition("+")[0].replace("T", " ")
-        cells = (str(item.id), when, item.kind, item.artifact, item.target, item.outcome, item.headline)
-        table.add_row(*map(escape, cells))
-    stdout_console().print(table)
+    print_table(history_table(history, runs), stdout_console())

@@ -63,6 +63,9 @@ class Difference:
     n_b: int
     runs_a: int
     runs_b: int
+    p10_a_ms: float
+    """The tenth percentiles that ``ratio`` is of."""
+    p10_b_ms: float
 
     @property
     def change(self) -> float:
@@ -97,7 +100,9 @@ def compare_runs(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> 
     usual = math.sqrt(2 / min(map(len, sides))) * RUN_SPREAD
     slower, faster = fast[1] > 0 and median[0] > usual, fast[2] < 0 and median[0] < -usual
     verdict = "slower" if slower else "faster" if faster else "no difference"
-    p50_a, p50_b = (math.exp(float(np.mean([level[1][0] for level in side]))) for side in levels)
+    p10_a, p10_b, p50_a, p50_b = (
+        math.exp(float(np.mean([level[which][0] for level in side]))) for which in (0, 1) for side in levels
+    )
     n_a, n_b = (sum(run.size for run in side) for side in sides)
     return Difference(
         verdict,
@@ -112,6 +117,8 @@ def compare_runs(a: Sequence[Sequence[float]], b: Sequence[Sequence[float]]) -> 
         n_b=n_b,
         runs_a=len(a),
         runs_b=len(b),
+        p10_a_ms=p10_a,
+        p10_b_ms=p10_b,
     )
 
 

@@ -71,6 +71,8 @@ class Run:
     target: str
     outcome: str
     headline: str
+    threads: int | None = None
+    """Of a bench or an evaluation."""
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -117,7 +119,8 @@ class History:
         """List runs, newest first."""
         if not self.path.exists():
             return []
-        query = "SELECT id, created, kind, artifact, target, outcome, headline FROM runs WHERE 1"
+        query = "SELECT id, created, kind, artifact, target, outcome, headline, json_extract(document, '$.threads')"
+        query += " FROM runs WHERE 1"
         values: list[Any] = []
         for column, value in (("artifact", artifact), ("kind", kind)):
             if value is not None:

@@ -6,22 +6,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import click
 import torch
-from rich.console import Console
-from rich.table import Table
 
+from mdeploy import figures
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
 from mdeploy.progress import progress_bar
+from mdeploy.tables import Table, name, number, text
 from mdeploy_training.cli.options import arg_option, json_arguments, model_argument
 from mdeploy_training.models.registry import new_model
 from mdeploy_training.run.job import device_name
 from mdeploy_training.run.optimization import head_of
 from mdeploy_training.run.parallel import World
 from mdeploy_training.run.recipe import Recipe
-from mdeploy_training.run.throughput import measure_throughput
+from mdeploy_training.run.throughput import Throughput, measure_throughput
 
-__all__ = ["command"]
+__all__ = ["command", "throughput_table"]
 
 
 @click.command("benchmark")
@@ -75,12 +78,22 @@ def command(
         about |= {"device": device_name(world.device), "threads": torch.get_num_threads()}
         click.echo(json.dumps({**about, "forms": [dataclasses.asdict(form) for form in found]}, indent=2))
         return
-    table = Table(title=f"{model}, batch {batch}, {size}x{size}, {device_name(world.device)}")
-    for head in ("precision", "layout", "images/s", "over plain float32", "of the peak"):
-        table.add_column(head, justify="left" if head in ("precision", "layout") else "right")
-    for form in found:
+    title = f"{model}, batch {batch}, {size}x{size}, {device_name(world.device)}"
+    print_table(throughput_table(title, found), stdout_console())
+
+
+def throughput_table(title: str, forms: Sequence[Throughput]) -> Table:
+    """A row for each form."""
+    columns = (
+        name("precision", key=True),
+        text("layout", key=True),
+        number("images/s", "{:.1f}".format),
+        number("over plain float32", "{:.2f}x".format),
+        number("of the peak", lambda share: figures.percentage(share, 1)),
+    )
+    rows = []
+    for form in forms:
         layout = "channels-last" if form.channels_last else "contiguous"
         layout += ", CUDA graph" if form.captured else ""
-        share = f"{100 * form.share_of_peak:.1f} %"
-        table.add_row(form.precision, layout, f"{form.images_per_second:.1f}", f"{form.over_plain:.2f}x", share)
-    Console().print(table)
+        rows.append((form.precision, layout, form.images_per_second, form.over_plain, form.share_of_peak))
+    return Table(title, columns, rows)

@@ -9,9 +9,11 @@ import json
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from mdeploy import figures
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
+from mdeploy.tables import Table, number, text
 from mdeploy_training.cli.options import arg_option, json_arguments, model_argument
 from mdeploy_training.models.counting import Part, count_parts
 from mdeploy_training.models.registry import full_arguments, new_model
@@ -47,20 +49,23 @@ def command(model: str, arg: tuple[str, ...], size: int | None, as_json: bool) -
         data |= {"parameters": parameters, "macs": macs, "float32_bytes": 4 * parameters, "published": published}
         click.echo(json.dumps({**data, "parts": [dataclasses.asdict(part) for part in parts]}, indent=2))
         return
-    Console().print(_table(f"{model} ({block}) at {side}x{side}" if block != "None" else model, parts))
+    print_table(_table(f"{model} ({block}) at {side}x{side}" if block != "None" else model, parts), stdout_console())
     click.echo(
-        f"{parameters / 1e6:.2f} M parameters ({4 * parameters / 1e6:.1f} MB as float32), "
-        f"{macs / 1e9:.3f} GMAC for one image"
+        f"{figures.count(parameters)} parameters ({figures.size(4 * parameters)} as float32), "
+        f"{figures.count(macs)} multiply-adds for one image"
     )
     if published:
         click.echo(published)
 
 
 def _table(title: str, parts: list[Part]) -> Table:
-    table = Table(title=title)
-    for head in ("part", "blocks", "output", "parameters", "MMAC"):
-        table.add_column(head, justify="left" if head == "part" else "right")
-    for part in parts:
-        shape = "x".join(map(str, part.shape))
-        table.add_row(part.name, str(part.blocks or ""), shape, f"{part.parameters:,}", f"{part.macs / 1e6:.2f}")
-    return table
+    columns = (
+        text("part", key=True),
+        number("blocks"),
+        number("output", figures.shape),
+        number("parameters", figures.count),
+        number("multiply-adds", figures.count),
+    )
+    return Table(
+        title, columns, [(part.name, part.blocks or "", part.shape, part.parameters, part.macs) for part in parts]
+    )

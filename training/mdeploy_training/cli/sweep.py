@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
 
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
 from mdeploy.errors import InputError, UsageError
 from mdeploy_training.cli.options import (
     arg_option,
@@ -74,7 +75,7 @@ def command(model: str, arg: tuple[str, ...], **flags: Any) -> None:
     results = results_of(study)
     if not results:
         raise UsageError("no trial could be trained to the end: see the lines above")
-    Console().print(sweep_table(results))
+    print_table(sweep_table(results), stdout_console())
     for path in draw_front(results, folder, f"{model} on {Path(data.name).name}"):
         click.echo(str(path))
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich.console import Console
 
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
 from mdeploy_training.cli.options import PATH
 from mdeploy_training.results.runs import read_results
 from mdeploy_training.results.tables import accuracy_table, time_table
@@ -31,6 +32,7 @@ def command(logs: tuple[Path, ...], form: str) -> None:
     runs = read_results(logs)
     for number, table in enumerate((accuracy_table(runs), time_table(runs))):
         if form == "table":
-            Console().print(table.rich())
+            print_table(table, stdout_console())
         else:
-            click.echo(("\n" if number else "") + (table.markdown() if form == "markdown" else table.csv()), nl=False)
+            titled = f"**{table.title}**\n\n{table.markdown()}" if form == "markdown" else table.csv()
+            click.echo(("\n" if number else "") + titled, nl=False)

@@ -4,49 +4,16 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import statistics
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import TypeVar
 
-from rich.table import Table as RichTable
-
+from mdeploy.tables import Table, number, text
 from mdeploy_training.results.runs import RunResult
 
-__all__ = ["Table", "accuracy_table", "time_table"]
+__all__ = ["accuracy_table", "time_table"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Table:
-    """A title, column heads, and rows of text."""
-
-    title: str
-    heads: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-
-    def rich(self) -> RichTable:
-        """Return the table for a terminal."""
-        table = RichTable(title=self.title)
-        for index, head in enumerate(self.heads):
-            table.add_column(head, justify="left" if index == 0 else "right")
-        for row in self.rows:
-            table.add_row(*row)
-        return table
-
-    def markdown(self) -> str:
-        """Return the table as Markdown, its title above it."""
-        lines = [self.heads, ("---", *("---:" for _ in self.heads[1:])), *self.rows]
-        return f"**{self.title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
-
-    def csv(self) -> str:
-        """Return the table as CSV, without its title."""
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows([self.heads, *self.rows])
-        return text.getvalue()
 
 
 def accuracy_table(runs: Sequence[RunResult]) -> Table:
@@ -64,15 +31,16 @@ def accuracy_table(runs: Sequence[RunResult]) -> Table:
         devices = _unique(run.device for run in group)
         for device in devices:
             here = [run for run in group if run.device == device]
-            rows.append((device + suffix, *_cells(blocks, here, _accuracy, "{:.4f}")))
+            rows.append((device + suffix, *_cells(blocks, here, _accuracy)))
         if len(devices) > 1:
-            rows.append(("Average" + suffix, *_cells(blocks, group, _accuracy, "{:.4f}")))
+            rows.append(("Average" + suffix, *_cells(blocks, group, _accuracy)))
     transferred = [run for run in runs if run.transferred]
     rows += [
-        (f"Transfer to {data}", *_cells(blocks, [run for run in transferred if run.data == data], _accuracy, "{:.4f}"))
+        (f"Transfer to {data}", *_cells(blocks, [run for run in transferred if run.data == data], _accuracy))
         for data in _unique(run.data for run in transferred)
     ]
-    return Table("Test accuracy", ("Accuracy", *map(_head, blocks)), tuple(rows))
+    columns = (text("Accuracy", key=True), *(number(_head(block), "{:.4f}".format) for block in blocks))
+    return Table("Test accuracy", columns, rows)
 
 
 def time_table(runs: Sequence[RunResult]) -> Table:
@@ -83,11 +51,12 @@ def time_table(runs: Sequence[RunResult]) -> Table:
     rows = tuple(
         (
             f"{device}, {data}" if several else device,
-            *_cells(blocks, [run for run in runs if (run.device, run.data) == (device, data)], _seconds, "{:.1f}"),
+            *_cells(blocks, [run for run in runs if (run.device, run.data) == (device, data)], _seconds),
         )
         for device, data in places
     )
-    return Table("Training time for one epoch (s)", ("Training time (s/epoch)", *map(_head, blocks)), rows)
+    columns = (text("Training time (s/epoch)", key=True), *(number(_head(block), "{:.1f}".format) for block in blocks))
+    return Table("Training time for one epoch (s)", columns, rows)
 
 
 def _accuracy(run: RunResult) -> float:
@@ -99,14 +68,11 @@ def _seconds(run: RunResult) -> float:
 
 
 def _cells(
-    blocks: Sequence[str], runs: Sequence[RunResult], value: Callable[[RunResult], float], form: str
-) -> tuple[str, ...]:
-    """One text per block: the mean over its runs, or a dash."""
-    cells = []
-    for block in blocks:
-        values = [value(run) for run in runs if run.block == block]
-        cells.append(form.format(statistics.fmean(values)) if values else "-")
-    return tuple(cells)
+    blocks: Sequence[str], runs: Sequence[RunResult], value: Callable[[RunResult], float]
+) -> tuple[float | None, ...]:
+    """One figure per block: the mean over its runs, or None."""
+    found = [[value(run) for run in runs if run.block == block] for block in blocks]
+    return tuple(statistics.fmean(values) if values else None for values in found)
 
 
 def _blocks(runs: Sequence[RunResult]) -> list[str]:

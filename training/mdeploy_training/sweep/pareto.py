@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
+from mdeploy import figures
 from mdeploy.errors import InputError, UnavailableError
+from mdeploy.tables import Table, name, number, text
 
 __all__ = ["TrialResult", "draw_front", "on_front", "sweep_table"]
 
@@ -47,21 +47,29 @@ def on_front(results: Sequence[TrialResult]) -> list[TrialResult]:
 
 
 def sweep_table(results: Sequence[TrialResult]) -> Table:
-    """Return the trials for a terminal, best accuracy first, with a mark on those of the front."""
+    """Return the trials, best accuracy first, with a mark on those of the front."""
     front = on_front(results)
-    table = Table(title="Accuracy against latency", caption="*: no other trial is both faster and more accurate")
-    for head in ("trial", "arguments", "parameters", "accuracy", "latency (ms)", "front"):
-        table.add_column(head, justify="left" if head == "arguments" else "right")
-    for result in sorted(results, key=lambda r: -r.accuracy):
-        table.add_row(
-            str(result.number),
+    columns = (
+        number("trial"),
+        text("arguments", key=True),
+        number("parameters", figures.count),
+        number("accuracy", "{:.4f}".format),
+        number("latency (ms)", figures.ms),
+        name("front"),
+    )
+    rows = [
+        (
+            result.number,
             result.describe(),
-            f"{result.parameters:,}",
-            f"{result.accuracy:.4f}",
-            f"{result.latency_ms:.3f}",
+            result.parameters,
+            result.accuracy,
+            result.latency_ms,
             "*" if result in front else "",
         )
-    return table
+        for result in sorted(results, key=lambda r: -r.accuracy)
+    ]
+    note = "*: no other trial is both faster and more accurate"
+    return Table("Accuracy against latency", columns, rows, notes=(note,))
 
 
 def draw_front(results: Sequence[TrialResult], folder: Path, title: str) -> list[Path]:
@@ -104,7 +112,7 @@ def draw_front(results: Sequence[TrialResult], folder: Path, title: str) -> list
             )
         axes.set_xlabel("latency of the converted net, median (ms)")
         axes.set_ylabel("test accuracy (%)")
-        axes.set_title(f"{title}; largest bubble {largest / 1e6:.2f} M parameters", fontsize=10)
+        axes.set_title(f"{title}; largest bubble {figures.count(largest)} parameters", fontsize=10)
         axes.margins(0.2)
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)

@@ -5,13 +5,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
-from typing import Any
+from typing import Any, TextIO
 
 import click
 from rich.console import Console
 
-__all__ = ["print_json", "stdout_console"]
+__all__ = ["print_json", "stderr_console", "stdout_console"]
 
 _PIPE_WIDTH = 160
 
@@ -25,8 +26,21 @@ class _Console(Console):
 
 
 def stdout_console() -> Console:
-    """The console for tables. In a pipe it is wide, so that no table is cut to a terminal that is not there."""
-    return _Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, soft_wrap=False)
+    """The console for tables."""
+    return _Console(width=_width(sys.stdout), soft_wrap=False)
+
+
+def stderr_console() -> Console:
+    """The console for what goes with an error."""
+    return _Console(stderr=True, width=_width(sys.stderr), soft_wrap=False)
+
+
+def _width(stream: TextIO) -> int | None:
+    """None for what the terminal has. In a pipe COLUMNS, else wide: nothing is cut for a terminal that is not there."""
+    if stream.isatty():
+        return None
+    asked = os.environ.get("COLUMNS", "")
+    return int(asked) if asked.isdecimal() and int(asked) > 0 else _PIPE_WIDTH
 
 
 def print_json(data: Any) -> None:

@@ -1,78 +1,89 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The parity report as a table for people."""
+"""The parity reports as tables for people."""
 
 from __future__ import annotations
 
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
+from mdeploy import figures
+from mdeploy.cli.show.terminal import print_table
 from mdeploy.comparison.inspection import Inspection
-from mdeploy.comparison.layers import LayersReport
-from mdeploy.comparison.run import BackendResult, OutputResult, ParityReport
+from mdeploy.comparison.layers import BackendLayers, LayersReport
+from mdeploy.comparison.run import BackendResult, ParityReport
+from mdeploy.comparison.tolerance import Comparison
+from mdeploy.tables import Column, Mark, Table, name, number, text
 
-__all__ = ["print_inspection", "print_report"]
-
-_VERDICTS = {"passed": "[green]pass[/]", "failed": "[bold red]FAIL[/]", "missing": "-", "error": "[bold red]ERROR[/]"}
+__all__ = ["layers_table", "parity_table", "print_inspection", "print_report"]
 
 
 def print_report(report: ParityReport, console: Console) -> None:
     """Print one row per backend, case and output, then what is missing and the verdict."""
-    many_outputs = len({output.output for backend in report.backends for output in backend.outputs}) > 1
-    rule = report.tolerance.describe()
-    table = Table(title=f"Parity of {escape(report.artifact)} with {report.reference} ({rule})", title_justify="left")
-    table.add_column("Runtime", no_wrap=True)
-    table.add_column("Case", no_wrap=True)
-    if many_outputs:
-        table.add_column("Output")
-    for heading in ("max abs", "max rel", "1-cosine", "worst at", "NaN/Inf", "top-1", "needs tol"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    for backend in report.backends:
-        for row, output in enumerate(backend.outputs):
-            name = f"{backend.title} {backend.version}".strip() if row == 0 else ""
-            last = row == len(backend.outputs) - 1
-            table.add_row(escape(name), *_cells(output, many_outputs), end_section=last)
-    if table.row_count:
-        console.print(table)
+    print_table(parity_table(report), console)
     for backend in report.backends:
         if not backend.ran:
             console.print(_line(backend), highlight=False)
         for output in backend.outputs:
             if output.comparison.problem:
-                text = f"{backend.title}: {output.case}: {output.output}: {output.comparison.problem}"
-                console.print(f"[red]{escape(text)}[/]", highlight=False)
+                said = f"{backend.title}: {output.case}: {output.output}: {output.comparison.problem}"
+                console.print(f"[red]{escape(said)}[/]", highlight=False)
     for warning in report.warnings:
         console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
     ran = [backend for backend in report.backends if backend.ran]
     passed = sum(backend.status == "passed" for backend in ran)
     colour = "green" if report.exit_code == 0 else "bold red"
-    console.print(
-        f"[{colour}]{passed} of {len(ran)} runtimes agree with {report.reference} at {rule}[/]", highlight=False
-    )
+    rule = report.tolerance.describe()
+    agree = f"{passed} of {figures.plural(len(ran), 'backend')} {'agrees' if len(ran) == 1 else 'agree'}"
+    console.print(f"[{colour}]{agree} with {report.reference} at {rule}[/]", highlight=False)
 
 
-def _cells(output: OutputResult, many_outputs: bool) -> list[str]:
-    result = output.comparison
-    cells = [escape(output.case)]
-    if many_outputs:
-        cells.append(escape(output.output))
-    cells += [
-        _figure(result.max_abs),
-        _figure(result.max_rel),
-        "-" if result.cosine is None else f"{max(0.0, 1 - result.cosine):.1e}",
-        "-" if result.worst_index is None else ",".join(map(str, result.worst_index)),
-        f"{result.nonfinite}" + (f" ({result.misplaced} misplaced)" if result.misplaced else ""),
-        f"{result.top1_agreement:.0%}",
-        "none" if result.required_tolerance is None else _figure(result.required_tolerance),
-        _VERDICTS["passed" if result.passed else "failed"],
+def parity_table(report: ParityReport) -> Table:
+    """A row for each backend, case and output."""
+    many_outputs = len({output.output for backend in report.backends for output in backend.outputs}) > 1
+    columns = [text("Backend", key=True), name("Case", key=True), *([text("Output", key=True)] if many_outputs else [])]
+    columns += [
+        number("max abs", figures.difference),
+        number("max rel", figures.difference, spare=1),
+        number("1-cosine", _figure_of_cosine, spare=3),
+        number("worst at", spare=4),
+        number("NaN/Inf", spare=2),
+        number("top-1", figures.percentage),
+        number("required tol"),
+        name(""),
     ]
-    return cells
+    rows, sections = [], set()
+    for backend in report.backends:
+        title = f"{backend.title} {backend.version}".strip()
+        for output in backend.outputs:
+            result = output.comparison
+            rows.append(
+                (
+                    title,
+                    output.case,
+                    *([output.output] if many_outputs else []),
+                    result.max_abs,
+                    result.max_rel,
+                    result.cosine,
+                    _worst(result),
+                    f"{result.nonfinite}" + (f" ({result.misplaced} misplaced)" if result.misplaced else ""),
+                    result.top1_agreement,
+                    figures.required_tolerance(result.required_tolerance),
+                    Mark.verdict(result.passed),
+                )
+            )
+            title = ""
+        sections.add(len(rows) - 1)
+    heading = f"Parity of {report.artifact} with {report.reference} ({report.tolerance.describe()})"
+    return Table(heading, columns, rows, sections=frozenset(sections))
 
 
-def _figure(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2e}"
+def _figure_of_cosine(cosine: float) -> str:
+    return f"{max(0.0, 1 - cosine):.1e}"
+
+
+def _worst(result: Comparison) -> str | None:
+    return None if result.worst_index is None else ",".join(map(str, result.worst_index))
 
 
 def _line(backend: BackendResult) -> str:
@@ -82,7 +93,7 @@ def _line(backend: BackendResult) -> str:
 
 
 def print_inspection(inspection: Inspection, console: Console, limit: int) -> None:
-    """Print the ``limit`` worst tensors of each backend, the first one past the tolerance, and the part cut out."""
+    """Print the ``limit`` worst tensors of each backend, the first past the tolerance, and the subgraph cut out."""
     _print_layers(inspection.layers, console, limit)
     if inspection.culprit is not None:
         console.print(f"[bold red]{escape(inspection.culprit.describe())}[/]", highlight=False)
@@ -98,33 +109,43 @@ def _print_layers(report: LayersReport, console: Console, limit: int) -> None:
                 f"{escape(backend.title)}: [bold red]could not run[/]: {escape(backend.reason)}", highlight=False
             )
             continue
-        title = f"{backend.title}: {len(backend.layers)} tensors against {report.reference}, worst first"
-        table = Table(title=escape(title), title_justify="left")
-        table.add_column("#", justify="right", no_wrap=True)
-        table.add_column("Blob")
-        for heading in ("Operator", "of ONNX", "Case"):
-            table.add_column(heading, no_wrap=True)
-        for heading in ("max abs", "1-cosine", "worst at", "needs tol"):
-            table.add_column(heading, justify="right", no_wrap=True)
-        table.add_column("", no_wrap=True)
-        for layer in backend.worst_first[:limit]:
-            result = layer.comparison
-            table.add_row(
-                str(layer.index),
-                escape(layer.blob),
-                layer.operator,
-                layer.onnx_operator,
-                escape(layer.case),
-                _figure(result.max_abs),
-                "-" if result.cosine is None else f"{max(0.0, 1 - result.cosine):.1e}",
-                "-" if result.worst_index is None else ",".join(map(str, result.worst_index)),
-                _figure(layer.required) if layer.required < float("inf") else "none",
-                _VERDICTS["passed" if layer.passed else "failed"],
-            )
-        console.print(table)
+        print_table(layers_table(report, backend, limit), console)
         first = backend.first_beyond
         if first is None:
             console.print(f"[green]every tensor is within {report.tolerance.describe()}[/]", highlight=False)
         else:
             where = f"{escape(first.blob)} (operator {first.index}, {first.operator})"
             console.print(f"[bold red]the first tensor past the tolerance is {where}[/]", highlight=False)
+
+
+def layers_table(report: LayersReport, backend: BackendLayers, limit: int) -> Table:
+    """The ``limit`` worst tensors of one backend."""
+    columns: list[Column] = [
+        number("#", spare=4),
+        text("Blob", key=True),
+        text("Operator"),
+        text("of ONNX", spare=6),
+        name("Case", spare=3),
+        number("max abs", figures.difference),
+        number("1-cosine", _figure_of_cosine, spare=5),
+        number("worst at", spare=7),
+        number("required tol", figures.required_tolerance),
+        name(""),
+    ]
+    rows = [
+        (
+            layer.index,
+            layer.blob,
+            layer.operator,
+            layer.onnx_operator,
+            layer.case,
+            layer.comparison.max_abs,
+            layer.comparison.cosine,
+            _worst(layer.comparison),
+            layer.required,
+            Mark.verdict(layer.passed),
+        )
+        for layer in backend.worst_first[:limit]
+    ]
+    tensors = figures.plural(len(backend.layers), "tensor")
+    return Table(f"{backend.title}: {tensors} against {report.reference}, worst first", columns, rows)

@@ -64,6 +64,7 @@ def command(
     from mdeploy.errors import UsageError
     from mdeploy.evaluation.dataset import read_image_folder
     from mdeploy.evaluation.run import evaluate
+    from mdeploy.files import replace_file
     from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import progress_bar
 
@@ -77,7 +78,7 @@ def command(
         report = evaluate(opened, sets, backends, PrepareOptions(threads, source), advance, ahead)
     for file, text in ((csv_file, tables.to_csv), (markdown_file, tables.to_markdown)):
         if file is not None:
-            file.write_text(text(report), encoding="utf-8")
+            replace_file(file, text(report).encode())
     recorder.add(report.to_json())
     if as_json:
         print_json(report.to_json())

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import socket
 import threading
@@ -61,6 +62,50 @@ def test_many_at_once_all_land(serve: Serve, document: dict[str, Any]) -> None:
     runs = server.history.runs()
     assert {server.history.document(run.id)["first_run_ms"] for run in runs} == set(range(8))
     assert len({answer["run"] for _, answer in answers}) == len(runs) == len(list(server.folder.iterdir())) == 8
+
+
+def test_what_is_kept_is_what_came(serve: Serve, document: dict[str, Any]) -> None:
+    """With what a later harness says, in the bytes whose hash is answered."""
+    server = serve()
+    body = b" " + json.dumps({**document, "of_tomorrow": {"a": [1, 2]}}, indent=3).encode()
+    status, answer = server.request(body)
+    (file,) = server.folder.iterdir()
+    assert (status, answer["sha256"]) == (201, hashlib.sha256(body).hexdigest())
+    assert file.read_bytes() == body
+    assert server.history.document(answer["run"])["of_tomorrow"] == {"a": [1, 2]}
+
+
+def test_a_short_report_does_not_wait_for_a_long_one(
+    serve: Serve, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checking a long one takes seconds. Here it takes until a short one has been answered."""
+    real, answered = inbox_module.Inbox.receive, threading.Event()
+    checking, most = [0], [0]
+
+    def receive(self: Any, text: bytes, client: str) -> Any:
+        if len(text) <= 1 << 20:
+            return real(self, text, client)
+        checking[0] += 1
+        most[0] = max(most[0], checking[0])
+        assert answered.wait(30)
+        try:
+            return real(self, text, client)
+        finally:
+            checking[0] -= 1
+
+    monkeypatch.setattr(inbox_module.Inbox, "receive", receive)
+    server = serve()
+    statuses: list[int] = []
+    long = body + b" " * (1 << 20)
+    senders = [threading.Thread(target=lambda: statuses.append(server.request(long)[0])) for _ in range(12)]
+    for sender in senders:
+        sender.start()
+    assert [server.request(body)[0] for _ in range(3)] == [201] * 3
+    answered.set()
+    for sender in senders:
+        sender.join()
+    assert statuses == [201] * 12
+    assert most[0] == 1, "long ones go one at a time"
 
 
 class TestToken:

@@ -23,7 +23,7 @@ import asyncio
 import hmac
 import ipaddress
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 
 from starlette.requests import ClientDisconnect, Request
@@ -38,6 +38,7 @@ __all__ = ["PATH", "CollectApp", "Limits", "is_loopback"]
 
 PATH = "/reports"
 
+_LONG_BYTES = 1 << 20
 _DRAIN_BYTES = 4 << 20
 _DRAIN_SECONDS = 0.5
 
@@ -82,6 +83,8 @@ class CollectApp:
         self._token = None if token is None else token.encode()
         self._limits = limits
         self._rate = RateLimit(limits.per_minute)
+        # Checking a long report takes seconds of one core: one at a time, and short ones need not wait for it.
+        self._long = asyncio.Semaphore(1)
         self._on_report = on_report
         self._on_refusal = on_refusal
 
@@ -126,7 +129,8 @@ class CollectApp:
         except (asyncio.TimeoutError, TimeoutError):  # two classes until Python 3.11
             raise _Refused(408, "the body came too slowly") from None
         try:
-            return await asyncio.to_thread(self._inbox.receive, body, client)
+            async with self._long if len(body) > _LONG_BYTES else nullcontext():
+                return await asyncio.to_thread(self._inbox.receive, body, client)
         except StorageError as error:
             raise _Refused(507, str(error)) from error
         except InputError as error:

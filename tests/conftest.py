@@ -18,10 +18,13 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure(config: pytest.Config) -> None:
     # What tests measure does not belong into the user's history.
     os.environ["MDEPLOY_DB"] = str(Path(tempfile.mkdtemp(prefix="mdeploy-tests-")) / "history.db")
-    # Converters of gigabytes that lie in the user's cache would make every test with all runtimes slow: those extras
+    # Converters of gigabytes that lie in the user's cache would make every test with all runtimes slow: those backends
     # are looked for in this environment alone, and in the others by the tests that are about them.
-    for name in ("LITERT", "EXECUTORCH", "COREML"):
-        os.environ.setdefault(f"MDEPLOY_{name}_PYTHON", sys.executable)
+    from mdeploy.backends.table import CONVERTED, info_of
+
+    for name in CONVERTED:
+        if info_of(name).heavy:
+            os.environ.setdefault(f"MDEPLOY_{name.upper()}_PYTHON", sys.executable)
     # Two workers on two cores: more threads in each only get in each other's way.
     if os.environ.get("PYTEST_XDIST_WORKER"):
         os.environ.setdefault("OMP_NUM_THREADS", "1")

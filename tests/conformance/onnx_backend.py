@@ -26,7 +26,7 @@ import numpy as np
 import onnx
 from backend_cases import KINDS, DataSets, cases, data_sets, freeze, is_float, kind_of, light_model, operator_of
 
-from mdeploy.backends.base import NetRunner, NetRunning, PrepareOptions
+from mdeploy.backends.base import NetBackend, NetRunner, PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.registry import converters
 from mdeploy.caffe2.translate import UnsupportedModelError
@@ -65,7 +65,7 @@ class Runtimes:
         for name in self._names:
             if name not in self._runners:
                 backend = get_backend(name)
-                assert isinstance(backend, NetRunning)
+                assert isinstance(backend, NetBackend)
                 self._runners[name] = backend.net_runner(PrepareOptions())
             blobs = self._runners[name].run_nets(
                 artifact.init_net.read_bytes(), artifact.predict_net.read_bytes(), feeds, fetch

@@ -8,7 +8,7 @@ import json
 
 import numpy as np
 
-from mdeploy.backends.optional.engine import NetSpec
+from mdeploy.backends.optional.module import NetSpec
 from mdeploy.formats.manifest import InputSpec, OutputSpec, Resize
 from mdeploy.tensors import TensorSpec
 

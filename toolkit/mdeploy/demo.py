@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdeploy.backends.base import PrepareOptions
-from mdeploy.backends.optional.engine import EXTRAS
 from mdeploy.backends.registry import BACKENDS, get_backend
+from mdeploy.backends.table import CONVERTED
 from mdeploy.comparison.run import ParityReport, run_parity
 from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.conversion.model import Conversion, ConvertOptions, convert
@@ -77,8 +77,8 @@ class Demo:
         return bench_all(artifact, ["local"], options, self.folder, tell=self.tell)
 
     def _names(self) -> list[str]:
-        """What is installed, without the extras: making their files takes longer than the rest of the demo."""
-        return [name for name in BACKENDS if name not in EXTRAS and get_backend(name).availability().available]
+        """What is installed, without those that need files of their own: making them takes longer than the rest."""
+        return [name for name in BACKENDS if name not in CONVERTED and get_backend(name).availability().available]
 
     def _prepare(self) -> PrepareOptions:
         return PrepareOptions(source=bundled(CHECKPOINT))

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy import __version__
-from mdeploy.backends.optional.engine import EXTRAS, engine_of
 from mdeploy.backends.optional.environment import find_home, how_to_install, why_missing
 from mdeploy.backends.registry import BACKENDS, get_backend
+from mdeploy.backends.table import CONVERTED, info_of
 from mdeploy.native.sources import is_current
 
 __all__ = ["Finding", "Health", "examine"]
@@ -109,7 +109,6 @@ def _backends() -> Iterator[Finding]:
     for name in BACKENDS:
         backend = get_backend(name)
         found = backend.availability()
-        required = name in ("torch", "onnxruntime", "mdeploy")
         yield Finding(
             "backend",
             name,
@@ -118,7 +117,7 @@ def _backends() -> Iterator[Finding]:
             "parity, predict, evaluate",
             found.reason,
             found.install,
-            required,
+            not backend.info.optional,
         )
 
 
@@ -135,16 +134,16 @@ def _native_build() -> Iterator[Finding]:
 
 def _makers() -> Iterator[Finding]:
     """What makes other runtimes' files, where that is not the runtime itself."""
-    for name in EXTRAS:
-        engine = engine_of(name)
-        if engine.make == engine.run:
+    for name in CONVERTED:
+        info = info_of(name)
+        if info.make == info.run:
             continue
-        home = find_home(engine, engine.make)
-        version = "" if home is None else home.versions[engine.make[0]]
-        needed_for = f"convert --also {name}" + (f", parity --backends {name}" if engine.run else "")
-        remedy = how_to_install(engine, engine.make)
-        detail = "" if home is not None else why_missing(engine, engine.make)
-        yield Finding("maker", engine.make[0], home is not None, version, needed_for, detail, remedy)
+        home = find_home(info, info.make)
+        version = "" if home is None else home.versions[info.make[0]]
+        needed_for = f"convert --also {name}" + (f", parity --backends {name}" if info.run else "")
+        remedy = how_to_install(info, info.make)
+        detail = "" if home is not None else why_missing(info, info.make)
+        yield Finding("maker", info.make[0], home is not None, version, needed_for, detail, remedy)
 
 
 def _packages() -> Iterator[Finding]:

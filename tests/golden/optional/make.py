@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Makes tiny.onnx, tiny.tflite and tiny.pte: one small net in the forms of runtimes whose converters CI does not have.
 
-``python tests/golden/extras/make.py`` after ``mdeploy doctor --install litert`` and ``--install executorch``.
+``python tests/golden/optional/make.py`` after ``mdeploy doctor --install litert`` and ``--install executorch``.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from mdeploy.backends.optional.engine import NetSpec, engine_of
 from mdeploy.backends.optional.files import make_contents, maker
+from mdeploy.backends.optional.module import NetSpec
+from mdeploy.backends.table import info_of
 from mdeploy.tensors import TensorSpec
 
 HERE = Path(__file__).parent
@@ -49,8 +50,8 @@ def main() -> None:
     model = tiny_net()
     onnx.checker.check_model(model, full_check=True)
     for name in ("litert", "executorch"):
-        engine = engine_of(name)
-        made = make_contents(engine, maker(engine), model.SerializeToString(), SPEC)
+        info = info_of(name)
+        made = make_contents(info, maker(info), model.SerializeToString(), SPEC)
         for path, content in made.items():
             (HERE / path.split("/")[-1].replace("model.", "tiny.")).write_bytes(content)
     (HERE / "tiny.onnx").write_bytes(model.SerializeToString(deterministic=True))

@@ -6,9 +6,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,21 +20,68 @@ import pytest
 import torch
 from onnx import TensorProto, helper
 
-from mdeploy.backends.base import Backend, PrepareOptions
+from mdeploy.backends.base import Backend, LocalSession, PrepareOptions, Session
 from mdeploy.backends.onnxruntime import OnnxRuntimeSession
 from mdeploy.backends.registry import BACKENDS, get_backend, select_backends
+from mdeploy.backends.table import CONVERTED, info_of
 from mdeploy.backends.torch import TorchSession
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
 from mdeploy.formats.artifact import Artifact
 
 
-def test_every_backend_follows_the_protocol() -> None:
-    for name in BACKENDS:
-        backend = get_backend(name)
-        assert isinstance(backend, Backend)
-        assert backend.name == name
-        availability = backend.availability()
-        assert availability.version if availability.available else availability.reason
+@pytest.mark.parametrize("name", BACKENDS)
+def test_every_backend_follows_the_protocol(name: str, calibrated: Artifact) -> None:
+    backend = get_backend(name)
+    assert isinstance(backend, Backend)
+    assert (backend.name, backend.title) == (name, info_of(name).title)
+    availability = backend.availability()
+    assert availability.version if availability.available else availability.reason
+    if not availability.available:
+        pytest.skip(f"{backend.title}: {availability.reason}")
+    case = calibrated.golden_cases()[0]
+    try:
+        session = backend.prepare(calibrated, PrepareOptions(threads=1))
+    except UnavailableError as error:  # its files cannot be made here
+        pytest.skip(f"{backend.title}: {error}")
+    with session:
+        assert isinstance(session, Session)
+        assert session.load_seconds > 0
+        assert session.last_run_seconds == 0
+        start = time.perf_counter()
+        outputs = session.run(case.inputs)
+        assert 0 < session.last_run_seconds < time.perf_counter() - start
+        np.testing.assert_allclose(outputs[0], case.outputs[0], atol=1e-4)
+        seconds = session.time_runs(case.inputs, 3)
+        assert len(seconds) == 3
+        assert all(one > 0 for one in seconds)
+        assert (session.pid == os.getpid()) == isinstance(session, LocalSession)
+        os.kill(session.pid, 0)
+        assert session.files
+        assert all(path.is_file() for path in session.files)
+    session.close()
+
+
+def test_a_session_that_leaves_something_out_cannot_be_made() -> None:
+    """So that nobody is timed with the pipe, or given another process's memory, without a word."""
+    whole = {name for name in vars(Session) | vars(Session.__bases__[0]) if name in Session.__abstractmethods__}
+    assert whole == {"run", "time_runs", "load_seconds", "last_run_seconds", "pid", "files", "close"}
+    for left_out in whole:
+        parts = {name: lambda *_: None for name in whole - {left_out}}
+        with pytest.raises(TypeError, match=left_out):
+            type("Forgetful", (Session,), parts)()
+
+
+def test_the_table_is_the_only_list(pytestconfig: pytest.Config) -> None:
+    """Packages that users install by the name of a backend are those that the table says it needs."""
+    tomllib = pytest.importorskip("tomllib")
+    project = tomllib.loads((pytestconfig.rootpath / "pyproject.toml").read_text())["project"]
+    core = {re.match(r"[\w-]+", line)[0] for line in project["dependencies"]}
+    for name in CONVERTED:
+        offered = {re.match(r"[\w-]+", line)[0] for line in project["optional-dependencies"][name]}
+        assert offered == set(info_of(name).packages) - core, name
+    light = {name for name in CONVERTED if not info_of(name).heavy}
+    (ours,) = (line for line in project["optional-dependencies"]["dev"] if line.startswith("mdeploy["))
+    assert light <= set(re.findall(r"\w+", ours))
 
 
 def test_an_unknown_name_lists_the_known() -> None:
@@ -66,33 +116,35 @@ def test_the_registry_imports_no_runtime() -> None:
 
 
 class TestOnnxRuntime:
-    def model(self, op: str = "Relu", domain: str = "") -> bytes:
+    def model(self, folder: Path, op: str = "Relu", domain: str = "") -> Path:
         node = helper.make_node(op, ["x"], ["y"], domain=domain)
         x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 3])
         y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 3])
         opsets = [helper.make_opsetid("", 13)] + ([helper.make_opsetid(domain, 1)] if domain else [])
-        return bytes(
-            helper.make_model(helper.make_graph([node], "g", [x], [y]), opset_imports=opsets).SerializeToString()
+        onnx.save(
+            helper.make_model(helper.make_graph([node], "g", [x], [y]), opset_imports=opsets), folder / "model.onnx"
         )
+        return folder / "model.onnx"
 
-    def test_runs_by_position(self) -> None:
-        session = OnnxRuntimeSession(self.model(), PrepareOptions(threads=1))
+    def test_runs_by_position(self, tmp_path: Path) -> None:
+        session = OnnxRuntimeSession(self.model(tmp_path), PrepareOptions(threads=1))
         np.testing.assert_array_equal(session.run([np.array([[-1, 0, 2]], np.float32)])[0], [[0, 0, 2]])
         session.close()
         session.close()
 
     @pytest.mark.parametrize("data", [b"junk", b""])
-    def test_what_is_no_model_is_bad_input(self, data: bytes) -> None:
+    def test_what_is_no_model_is_bad_input(self, data: bytes, tmp_path: Path) -> None:
+        (tmp_path / "model.onnx").write_bytes(data)
         with pytest.raises(InputError, match=r"model\.onnx: onnxruntime") as caught:
-            OnnxRuntimeSession(data, PrepareOptions())
+            OnnxRuntimeSession(tmp_path / "model.onnx", PrepareOptions())
         assert "\n" not in str(caught.value)
 
-    def test_an_unknown_operator(self) -> None:
+    def test_an_unknown_operator(self, tmp_path: Path) -> None:
         with pytest.raises((UnsupportedError, InputError), match="Nope"):
-            OnnxRuntimeSession(self.model("Nope", "my.domain"), PrepareOptions())
+            OnnxRuntimeSession(self.model(tmp_path, "Nope", "my.domain"), PrepareOptions())
 
-    def test_wrong_inputs(self) -> None:
-        session = OnnxRuntimeSession(self.model(), PrepareOptions())
+    def test_wrong_inputs(self, tmp_path: Path) -> None:
+        session = OnnxRuntimeSession(self.model(tmp_path), PrepareOptions())
         with pytest.raises(InputError, match="1 inputs expected, 2 given"):
             session.run([np.zeros((1, 3), np.float32)] * 2)
         with pytest.raises(InputError, match="onnxruntime"):
@@ -105,7 +157,7 @@ class TestTorch:
             def forward(self, x: torch.Tensor, y: torch.Tensor) -> object:
                 return {"a": x + y, "b": (x - y, [x * y])}
 
-        session = TorchSession(Module().eval(), PrepareOptions())
+        session = TorchSession(Module().eval(), PrepareOptions(), [], 0.0)
         x, y = np.array([3.0], np.float32), np.array([2.0], np.float32)
         assert [float(value[0]) for value in session.run([x, y])] == [5.0, 1.0, 6.0]
 
@@ -115,7 +167,7 @@ class TestTorch:
                 return x.add_(1)
 
         x = np.zeros(3, np.float32)
-        TorchSession(InPlace().eval(), PrepareOptions()).run([x])
+        TorchSession(InPlace().eval(), PrepareOptions(), [], 0.0).run([x])
         assert not x.any()
 
     def changed(self, calibrated: Artifact, folder: Path, **source: object) -> Artifact:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mdeploy import native
-from mdeploy.backends.base import NetRunning, PrepareOptions
+from mdeploy.backends.base import NetBackend, PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
@@ -122,7 +122,7 @@ def test_the_figures_of_the_net_are_those_of_the_manifest(calibrated: Artifact) 
 
 
 def test_the_net_runner_shows_every_blob(calibrated: Artifact) -> None:
-    assert isinstance(BACKEND, NetRunning)
+    assert isinstance(BACKEND, NetBackend)
     runner = BACKEND.net_runner(PrepareOptions(threads=1))
     case = calibrated.golden_cases()[-1]
     inputs = dict(zip([spec.name for spec in calibrated.manifest.inputs], case.inputs, strict=True))

@@ -4,13 +4,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mdeploy import native
-from mdeploy.backends.base import Availability, PrepareOptions
+from mdeploy.backends.base import Availability, LocalSession, NetBackend, NetRunner, PrepareOptions
 from mdeploy.caffe2.pair import blobs_read, fill_shape
 from mdeploy.errors import UnavailableError
 from mdeploy.tensors import Array, Shape, TensorSpec
@@ -21,15 +23,15 @@ if TYPE_CHECKING:
 __all__ = ["BACKEND", "MdeploySession", "blob_shapes"]
 
 
-class MdeploySession:
+class MdeploySession(LocalSession):
     """A net pair on the runtime."""
 
-    def __init__(self, net: native.NativeNet, options: PrepareOptions) -> None:
+    def __init__(self, net: native.NativeNet, options: PrepareOptions, files: Sequence[Path], started: float) -> None:
         self._net = net
         self._session = net.session(threads=options.threads)
+        super().__init__(files, started)
 
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Run once; inputs and outputs by position."""
+    def _compute(self, inputs: Sequence[Array]) -> list[Array]:
         return self._session.run(inputs)
 
     def close(self) -> None:
@@ -38,7 +40,7 @@ class MdeploySession:
         self._net.close()
 
 
-class MdeployNetRunner:
+class MdeployNetRunner(NetRunner):
     """Any net pair, loaded anew for each run with its blobs kept."""
 
     def __init__(self, options: PrepareOptions) -> None:
@@ -67,11 +69,8 @@ def _made(predict_net: bytes) -> list[str]:
     return list(dict.fromkeys(name for operator in NetDef.FromString(predict_net).op for name in operator.output))
 
 
-class MdeployBackend:
+class MdeployBackend(NetBackend):
     """See the module."""
-
-    name = "mdeploy"
-    title = "mdeploy runtime"
 
     def availability(self) -> Availability:
         """Built and loadable, or not."""
@@ -82,15 +81,16 @@ class MdeployBackend:
 
     def prepare(self, artifact: Artifact, options: PrepareOptions) -> MdeploySession:
         """Load init_net.pb and predict_net.pb for the manifest's input shapes."""
-        net = native.load_net(artifact.init_net, artifact.predict_net, artifact.manifest.inputs)
-        return MdeploySession(net, options)
+        started = time.perf_counter()
+        files = (artifact.init_net, artifact.predict_net)
+        return MdeploySession(native.load_net(*files, artifact.manifest.inputs), options, files, started)
 
     def net_runner(self, options: PrepareOptions) -> MdeployNetRunner:
         """Return a runner of net pairs of any origin."""
         return MdeployNetRunner(options)
 
 
-BACKEND = MdeployBackend()
+BACKEND = MdeployBackend("mdeploy")
 
 
 def blob_shapes(init: Any, predict: Any, inputs: Mapping[str, tuple[Shape, str]]) -> dict[str, Shape]:

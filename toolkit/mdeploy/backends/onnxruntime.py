@@ -5,11 +5,12 @@
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdeploy.backends.base import Availability, PrepareOptions
+from mdeploy.backends.base import Availability, Backend, LocalSession, PrepareOptions
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, first_line
 from mdeploy.tensors import Array
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 __all__ = ["BACKEND", "OnnxRuntimeSession"]
 
 
-class OnnxRuntimeSession:
+class OnnxRuntimeSession(LocalSession):
     """A model on onnxruntime's CPU provider."""
 
-    def __init__(self, model: Path | bytes, options: PrepareOptions, name: str = "model.onnx") -> None:
+    def __init__(self, model: Path, options: PrepareOptions) -> None:
+        started = time.perf_counter()
         import onnxruntime
 
         session_options = onnxruntime.SessionOptions()
@@ -31,15 +33,15 @@ class OnnxRuntimeSession:
             session_options.intra_op_num_threads = options.threads
         try:
             self._session: Any = onnxruntime.InferenceSession(
-                model if isinstance(model, bytes) else str(model), session_options, providers=["CPUExecutionProvider"]
+                str(model), session_options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            raise _explain(error, name) from error
-        self._name = name
+            raise _explain(error, str(model)) from error
+        self._name = str(model)
         self._inputs = [value.name for value in self._session.get_inputs()]
+        super().__init__([model], started)
 
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Run once; inputs and outputs by position."""
+    def _compute(self, inputs: Sequence[Array]) -> list[Array]:
         if len(inputs) != len(self._inputs):
             raise InputError(f"{self._name}: {len(self._inputs)} inputs expected, {len(inputs)} given")
         try:
@@ -53,11 +55,8 @@ class OnnxRuntimeSession:
         self._session = None
 
 
-class OnnxRuntimeBackend:
+class OnnxRuntimeBackend(Backend):
     """See the module."""
-
-    name = "onnxruntime"
-    title = "onnxruntime"
 
     def availability(self) -> Availability:
         """Installed or not."""
@@ -72,7 +71,7 @@ class OnnxRuntimeBackend:
         """Load model.onnx."""
         if artifact.model_onnx is None:
             raise UnavailableError(f"{artifact.path}: has no model.onnx (it was made from Caffe2 nets)")
-        return OnnxRuntimeSession(artifact.model_onnx, options, str(artifact.model_onnx))
+        return OnnxRuntimeSession(artifact.model_onnx, options)
 
 
 def _explain(error: Exception, name: str) -> Exception:
@@ -86,4 +85,4 @@ def _explain(error: Exception, name: str) -> Exception:
     return error
 
 
-BACKEND = OnnxRuntimeBackend()
+BACKEND = OnnxRuntimeBackend("onnxruntime")

@@ -9,11 +9,12 @@ used only when its hash is the recorded one; a file given by name must have it.
 from __future__ import annotations
 
 import importlib.metadata
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdeploy.backends.base import Availability, PrepareOptions
+from mdeploy.backends.base import Availability, Backend, LocalSession, PrepareOptions
 from mdeploy.errors import InputError, UnavailableError, first_line
 from mdeploy.tensors import Array
 
@@ -27,19 +28,19 @@ __all__ = ["BACKEND", "TorchSession", "find_source"]
 _CODE_KINDS = ("torchscript", "exported_program")
 
 
-class TorchSession:
-    """A torch module in eval mode."""
+class TorchSession(LocalSession):
+    """A torch module in eval mode; nested outputs are flattened in order."""
 
-    def __init__(self, module: torch.nn.Module, options: PrepareOptions) -> None:
+    def __init__(self, module: torch.nn.Module, options: PrepareOptions, files: Sequence[Path], started: float) -> None:
         import torch
 
         if options.threads:
             torch.set_num_threads(options.threads)
         self._module: Any = module
         self._torch: Any = torch
+        super().__init__(files, started)
 
-    def run(self, inputs: Sequence[Array]) -> list[Array]:
-        """Run once; inputs and outputs by position, nested outputs flattened in order."""
+    def _compute(self, inputs: Sequence[Array]) -> list[Array]:
         torch = self._torch
         with torch.inference_mode():
             result = self._module(*(torch.from_numpy(array.copy()) for array in inputs))
@@ -56,11 +57,8 @@ class TorchSession:
         self._module = None
 
 
-class TorchBackend:
+class TorchBackend(Backend):
     """See the module."""
-
-    name = "torch"
-    title = "PyTorch"
 
     def availability(self) -> Availability:
         """Installed or not; whether an artifact's source is there is known only in ``prepare``."""
@@ -71,6 +69,7 @@ class TorchBackend:
 
     def prepare(self, artifact: Artifact, options: PrepareOptions) -> TorchSession:
         """Load the source model. Raises ``UnavailableError`` when it is not there."""
+        started = time.perf_counter()
         source = artifact.manifest.source
         if source.kind in ("onnx", "caffe2"):
             raise UnavailableError(f"the artifact was made from {source.file}, which PyTorch cannot run")
@@ -80,7 +79,8 @@ class TorchBackend:
             )
         if source.kind in _CODE_KINDS and options.source is None:
             raise UnavailableError(f"the source {source.file} can hold code; name it by --source to run it again")
-        return TorchSession(_load(source.kind, find_source(artifact, options.source)), options)
+        path = find_source(artifact, options.source)
+        return TorchSession(_load(source.kind, path), options, [path], started)
 
 
 def find_source(artifact: Artifact, given: Path | None) -> Path:
@@ -145,4 +145,4 @@ def _flatten(value: Any) -> Iterator[Any]:
         yield value
 
 
-BACKEND = TorchBackend()
+BACKEND = TorchBackend("torch")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
 from mdeploy.cli.options import PATH, comma_list, json_option
 from mdeploy.errors import UsageError
 from mdeploy.progress import status
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from mdeploy.caffe2.translate import UnsupportedModelError
 
 __all__ = ["command", "shape_map"]
+
+_ELSEWHERE = [name for name in CONVERTED if name not in BACKENDS]
 
 
 def shape_map(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
@@ -112,8 +115,9 @@ Examples:
     "--also",
     metavar="A,B",
     callback=comma_list,
-    help="Also write the files of other runtimes: litert, executorch, openvino, ncnn, mnn, and coreml, which can be "
-    "made here but run on Apple's systems only.",
+    help=f"Also write the files of other runtimes: {', '.join(name for name in CONVERTED if name in BACKENDS)}, and "
+    + " and ".join(f"{name}, which can be made here but run on {info_of(name).only_on} only" for name in _ELSEWHERE)
+    + ".",
 )
 @json_option
 def command(sources: tuple[Path, ...], **flags: Any) -> None:

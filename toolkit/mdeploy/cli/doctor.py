@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import click
 
-from mdeploy.backends.optional.engine import EXTRAS
+from mdeploy.backends.table import CONVERTED, info_of
 from mdeploy.cli import options
 
 __all__ = ["command"]
@@ -16,13 +16,13 @@ __all__ = ["command"]
 @click.option("--install-caffe2", is_flag=True, help="Set up real Caffe2 (Python 3.9, 880 MB) for parity, then check.")
 @click.option(
     "--install",
-    "extra",
-    type=click.Choice(EXTRAS),
+    "backend",
+    type=click.Choice(CONVERTED),
     help="Set up another runtime in an environment of its own, then check. Light ones can be had by pip as well: "
-    "pip install 'mdeploy[openvino,ncnn,mnn]'.",
+    f"pip install 'mdeploy[{','.join(name for name in CONVERTED if not info_of(name).heavy)}]'.",
 )
 @options.json_option
-def command(install_caffe2: bool, extra: str | None, as_json: bool) -> int:
+def command(install_caffe2: bool, backend: str | None, as_json: bool) -> int:
     """Show versions, runtimes and tools, and how to get what is missing.
 
     Exit code 5 when something is missing that the main job cannot do without.
@@ -45,13 +45,12 @@ def command(install_caffe2: bool, extra: str | None, as_json: bool) -> int:
         with status("real Caffe2") as tell:
             python = install(tell)
         click.echo(f"real Caffe2: {python}", err=as_json)
-    if extra:
+    if backend:
         from mdeploy.backends.optional import environment
-        from mdeploy.backends.optional.engine import engine_of
 
-        with status(extra) as tell:
-            python = environment.install(engine_of(extra), tell)
-        click.echo(f"{extra}: {python}", err=as_json)
+        with status(backend) as tell:
+            python = environment.install(info_of(backend), tell)
+        click.echo(f"{backend}: {python}", err=as_json)
     health = examine()
     if as_json:
         print_json(health.to_json())

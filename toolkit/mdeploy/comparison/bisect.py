@@ -21,7 +21,7 @@ from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.subgraph import Part, cut_nets
 from mdeploy.comparison.layers import BackendLayers, Layer, Reference, judge
-from mdeploy.comparison.part import onnx_part, write_part
+from mdeploy.comparison.subgraph import onnx_part, write_part
 from mdeploy.comparison.tolerance import Comparison, Tolerance
 from mdeploy.comparison.tracers import PartRunning, tracer_of
 from mdeploy.errors import UsageError

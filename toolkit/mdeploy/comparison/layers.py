@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import Backend, NetRunning, PrepareOptions
+from mdeploy.backends.base import Backend, NetBackend, PrepareOptions
 from mdeploy.backends.registry import select_backends
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.comparison.differences import DifferenceMap, difference_map
@@ -195,7 +195,7 @@ def compared_backends(names: Sequence[str] | None, reference: Reference) -> list
         if reference.name in names and reference.name != "onnxruntime":
             raise UsageError(f"{reference.title} is the reference; name another backend, or another --reference")
         return list(select_backends(names).present)
-    able: list[Backend] = [backend for backend in select_backends().present if isinstance(backend, NetRunning)]
+    able: list[Backend] = [backend for backend in select_backends().present if isinstance(backend, NetBackend)]
     able = [backend for backend in able if backend.name != reference.name]
     if not able:
         raise UnavailableError("no backend that runs the nets is installed; `mdeploy doctor` says how to get one")

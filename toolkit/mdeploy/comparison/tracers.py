@@ -20,10 +20,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from mdeploy.backends.base import Backend, NetRunning, PrepareOptions
+from mdeploy.backends.base import Backend, NetBackend, PrepareOptions
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.subgraph import Part, cut_nets
-from mdeploy.comparison.part import onnx_part, write_part
+from mdeploy.comparison.subgraph import onnx_part, write_part
 from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 from mdeploy.formats.artifact import Artifact, GoldenCase, GoldenEntry
@@ -60,7 +60,7 @@ class PartRunning(Protocol):
 
 def tracer_of(backend: Backend, artifact: Artifact, options: PrepareOptions, graph: OnnxGraph | None) -> Tracer:
     """Return how to look into a backend that is compared. ``graph`` is the artifact's ONNX graph, if it has one."""
-    if isinstance(backend, NetRunning):
+    if isinstance(backend, NetBackend):
         return _NetTracer(backend, artifact, options)
     if backend.name == "torch":
         return _TorchTracer(backend, artifact, options)
@@ -92,7 +92,7 @@ class GraphTracer:
 
 class _NetTracer:
     def __init__(self, backend: Backend, artifact: Artifact, options: PrepareOptions) -> None:
-        assert isinstance(backend, NetRunning)
+        assert isinstance(backend, NetBackend)
         self.title = backend.title
         self._artifact = artifact
         self._runner = backend.net_runner(options)

@@ -57,7 +57,7 @@ class ConvertOptions:
     skip_passes: tuple[str, ...] = ()
     packed: bool = True
     also: tuple[str, ...] = ()
-    """Extras whose files go into the artifact too, such as litert."""
+    """Optional backends whose files go into the artifact too, such as litert."""
 
 
 @dataclass(frozen=True)
@@ -151,13 +151,13 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
         operators, parameters = pair.operators, pair.parameters
         del pair
         tools = dict(manifest.tools)
-        for engine, home in makers:
-            progress(f"making the {engine.title} files")
-            for file, content in make_contents(engine, home, model_onnx, net_spec(manifest)).items():
+        for info, home in makers:
+            progress(f"making the {info.title} files")
+            for file, content in make_contents(info, home, model_onnx, net_spec(manifest)).items():
                 writer.add_file(file, content)
-            tools[engine.make[0]] = home.versions[engine.make[0]]
-            if engine.loader is None:
-                messages.append(f"the {engine.title} files are made but not checked: they do not run here")
+            tools[info.make[0]] = home.versions[info.make[0]]
+            if info.only_on:
+                messages.append(f"the {info.title} files are made but not checked: they do not run here")
         artifact = writer.finish(replace(manifest, operators=operators, parameters=parameters, tools=tools))
     return Conversion(artifact, tuple(messages))
 

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from mdeploy import __version__, native
-from mdeploy.backends.base import NetRunning, PrepareOptions
+from mdeploy.backends.base import NetBackend, PrepareOptions
 from mdeploy.backends.mdeploy import blob_shapes
 from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.check import check_nets
@@ -182,7 +182,7 @@ def _caffe2_answers(
 ) -> list[list[Array]]:
     """What real Caffe2 answers on the nets as they were given. Those to be written must answer alike."""
     backend = get_backend("caffe2")
-    assert isinstance(backend, NetRunning)
+    assert isinstance(backend, NetBackend)
     with closing(backend.net_runner(PrepareOptions())) as runner:
         answers, again = (
             [_in_order(runner.run_nets(*nets, _feeds(specs, case), names), names) for case in cases]

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from mdeploy.backends.base import PrepareOptions
-from mdeploy.backends.optional.engine import EXTRAS
 from mdeploy.backends.registry import select_backends
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.evaluation.dataset import ImageSet, LabelledImage
@@ -152,8 +151,8 @@ def evaluate(
                 name,
                 selection[name].title,
                 selection[name].availability().version,
-                _model_bytes(artifact, name, options),
-                worker.load_seconds,
+                worker.loaded.model_bytes,
+                worker.loaded.seconds,
                 worker.peak_memory(),
             )
             for name, worker in workers.items()
@@ -277,23 +276,6 @@ def _labels(artifact: Artifact) -> tuple[str, ...]:
     labels = artifact.manifest.labels
     assert labels is not None, "the test set was matched with the labels"
     return tuple(labels)
-
-
-def _model_bytes(artifact: Artifact, name: str, options: PrepareOptions) -> int | None:
-    if name == "torch":
-        from mdeploy.backends.torch import find_source
-
-        try:
-            return find_source(artifact, options.source).stat().st_size
-        except MdeployError:
-            return None
-    if name in EXTRAS:
-        from mdeploy.backends.optional.engine import engine_of
-        from mdeploy.backends.optional.files import find_files
-
-        return sum(path.stat().st_size for path in find_files(engine_of(name), artifact).rglob("*") if path.is_file())
-    files = ("model.onnx",) if name == "onnxruntime" else ("init_net.pb", "predict_net.pb")
-    return sum(artifact.manifest.files[file].bytes for file in files if file in artifact.manifest.files) or None
 
 
 def _row_json(row: RuntimeOnSet) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import os
 import re
 import resource
 import sys
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -18,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.base import PrepareOptions, Session
 from mdeploy.backends.registry import get_backend
 from mdeploy.errors import MdeployError, UnavailableError
 from mdeploy.formats.artifact import Artifact
 from mdeploy.tensors import Array
 
-__all__ = ["Answers", "Worker"]
+__all__ = ["Answers", "Loaded", "Worker"]
 
 _WARMUP_RUNS = 3
 
@@ -35,6 +34,14 @@ class Answers:
 
     outputs: Array
     seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Seconds of loading and of the first run, and the size of the files that were loaded."""
+
+    seconds: float
+    model_bytes: int
 
 
 class Worker:
@@ -48,7 +55,7 @@ class Worker:
         self._process.start()
         child.close()
         try:
-            self.load_seconds: float = self._receive()
+            self.loaded: Loaded = self._receive()
         except BaseException:
             self.close()
             raise
@@ -108,13 +115,11 @@ class Worker:
 def _serve(connection: Connection, name: str, path: Path, options: PrepareOptions) -> None:
     try:
         artifact = Artifact.open(path, verify=False)  # the parent verified it
-        start = time.perf_counter()
         session = get_backend(name).prepare(artifact, options)
-        prepared = time.perf_counter() - start
         first = [spec.zeros() for spec in artifact.manifest.inputs]
-        _, first_run = _timed(session, first)
-        # An extra knows its own: starting its Python, and making its file where it is new, are not part of loading.
-        connection.send(("loaded", getattr(session, "load_seconds", prepared) + first_run))
+        session.run(first)
+        size = sum(path.stat().st_size for path in session.files)
+        connection.send(("loaded", Loaded(session.load_seconds + session.last_run_seconds, size)))
         for _ in range(_WARMUP_RUNS):
             session.run(first)
     except MdeployError as error:
@@ -126,7 +131,7 @@ def _serve(connection: Connection, name: str, path: Path, options: PrepareOption
         while True:
             request, batch = connection.recv()
             if request == "memory":
-                connection.send(("memory", _peak_memory(getattr(session, "pid", os.getpid()))))
+                connection.send(("memory", _peak_memory(session.pid)))
                 continue
             connection.send(("answers", _answer(session, batch)))
     except (EOFError, BrokenPipeError, KeyboardInterrupt):
@@ -137,21 +142,12 @@ def _serve(connection: Connection, name: str, path: Path, options: PrepareOption
         session.close()
 
 
-def _answer(session: Any, batch: Array) -> Answers:
+def _answer(session: Session, batch: Array) -> Answers:
     outputs, seconds = [], []
     for image in batch:
-        output, elapsed = _timed(session, [image])
-        seconds.append(elapsed)
-        outputs.append(output.reshape(-1))
+        outputs.append(session.run([image])[0].reshape(-1))
+        seconds.append(session.last_run_seconds)
     return Answers(np.stack(outputs), tuple(seconds))
-
-
-def _timed(session: Any, inputs: Sequence[Array]) -> tuple[Array, float]:
-    """The first output of a run, and its seconds: without the pipe where the runtime is behind one of its own."""
-    start = time.perf_counter()
-    output: Array = session.run(inputs)[0]
-    elapsed = time.perf_counter() - start
-    return output, getattr(session, "last_run_seconds", elapsed)
 
 
 def _peak_memory(pid: int) -> int | None:

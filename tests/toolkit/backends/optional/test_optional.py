@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Extra runtimes: parity, files in the artifact and in the cache, what is missing, what is broken."""
+"""Optional backends: parity, files in the artifact and in the cache, what is missing, what is broken."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ import pytest
 
 from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.optional import environment, files
-from mdeploy.backends.optional.engine import EXTRAS, Engine, NetSpec, engine_of
 from mdeploy.backends.optional.files import find_files, make_files, maker, net_spec, select_makers
-from mdeploy.backends.optional.process import ExtraProcess, ExtraSession
+from mdeploy.backends.optional.module import NetSpec, module_of
+from mdeploy.backends.optional.process import OptionalProcess, OptionalSession
 from mdeploy.backends.registry import get_backend, select_backends
+from mdeploy.backends.table import BACKENDS, CONVERTED, BackendInfo, info_of
 from mdeploy.cli.main import run
 from mdeploy.comparison.run import run_parity
 from mdeploy.comparison.tolerance import Tolerance
@@ -31,8 +32,8 @@ from mdeploy.errors import InputError, UnavailableError, UnsupportedError, Usage
 from mdeploy.formats.artifact import Artifact, ArtifactWriter, GoldenEntry
 from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec, Source
 
-GOLDEN = Path(__file__).parents[3] / "golden" / "extras"
-PLAIN = ("openvino", "ncnn", "mnn")
+GOLDEN = Path(__file__).parents[3] / "golden" / "optional"
+PLAIN = tuple(name for name in CONVERTED if not info_of(name).heavy)
 """Small wheels, which CI installs with their converters."""
 
 
@@ -46,11 +47,11 @@ def own_cache(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "_cache", lambda: cache)
 
 
-def needs(name: str) -> Engine:
-    engine = engine_of(name)
-    if environment.find_home(engine, engine.run) is None:
-        pytest.skip(f"{engine.title}: {environment.why_missing(engine, engine.run)}")
-    return engine
+def needs(name: str) -> BackendInfo:
+    info = info_of(name)
+    if environment.find_home(info, info.run) is None:
+        pytest.skip(f"{info.title}: {environment.why_missing(info, info.run)}")
+    return info
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -63,7 +64,7 @@ def test_parity(name: str, calibrated: Artifact) -> None:
 
 
 def tiny(folder: Path, **contents: bytes) -> Artifact:
-    """An artifact around tiny.onnx whose nets are never run, with files of extras."""
+    """An artifact around tiny.onnx whose nets are never run, with files of optional backends."""
     model = (GOLDEN / "tiny.onnx").read_bytes()
     x = np.random.default_rng(1).normal(size=(1, 3, 8, 8)).astype(np.float32)
     (y,) = onnxruntime.InferenceSession(model).run(None, {"x": x})
@@ -108,35 +109,35 @@ def test_heavy_makers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.delenv(f"MDEPLOY_{name.upper()}_PYTHON", raising=False)
     if not os.environ.get("MDEPLOY_TEST_MAKERS"):
         pytest.skip("not applicable: converters of several GB; MDEPLOY_TEST_MAKERS=1 runs those that are installed")
-    engine = engine_of(name)
+    info = info_of(name)
     artifact = tiny(tmp_path / "a")
     case = artifact.golden_cases()[0]
     made, spec = tmp_path / "made", net_spec(artifact.manifest)
-    assert make_files(engine, maker(engine), artifact.path / "model.onnx", made, spec)
-    if engine.loader is not None:
-        home = environment.find_home(engine, engine.run)
+    assert make_files(info, maker(info), artifact.path / "model.onnx", made, spec)
+    if info.run:
+        home = environment.find_home(info, info.run)
         assert home is not None
-        session = ExtraSession(engine, home, made, spec, 1)
+        session = OptionalSession(info, home, made, spec, 1)
         np.testing.assert_allclose(session.run(case.inputs)[0], case.outputs[0], atol=1e-6)
         session.close()
 
 
 class TestCache:
     def test_files_are_made_once(self, calibrated: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-        engine = needs("openvino")
-        first = find_files(engine, calibrated)
+        info = needs("openvino")
+        first = find_files(info, calibrated)
         monkeypatch.setattr(files, "make_files", lambda *_: pytest.fail("made again"))
-        assert find_files(engine, calibrated) == first
+        assert find_files(info, calibrated) == first
         assert {path.name for path in first.iterdir()} == {"model.xml", "model.bin"}
 
     def test_a_failed_conversion_leaves_nothing(self, tmp_path: Path, cache: Path) -> None:
-        engine = needs("openvino")
+        info = needs("openvino")
         before = set(cache.iterdir())
         shutil.copytree(tiny(tmp_path / "a").path, tmp_path / "b")
         (tmp_path / "b" / "model.onnx").write_bytes(b"junk")
         broken = Artifact(tmp_path / "b", Artifact.open(tmp_path / "a").manifest)
         with pytest.raises(UnavailableError, match="no file can be made of this model: OpenVINO"):
-            find_files(engine, broken)
+            find_files(info, broken)
         assert set(cache.iterdir()) == before
 
     def test_it_does_not_grow_for_ever(self, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +150,7 @@ class TestCache:
 
 
 @pytest.fixture(scope="module")
-def with_extras(calibrated: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
+def with_files(calibrated: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """An artifact that has other runtimes' files."""
     needs("mnn")
     folder = tmp_path_factory.mktemp("also") / "out"
@@ -159,25 +160,25 @@ def with_extras(calibrated: Artifact, tmp_path_factory: pytest.TempPathFactory) 
 
 
 class TestAlso:
-    def test_files_are_listed_with_their_hashes(self, with_extras: Artifact) -> None:
-        made = {name for name in with_extras.manifest.files if name.startswith(("mnn/", "openvino/"))}
+    def test_files_are_listed_with_their_hashes(self, with_files: Artifact) -> None:
+        made = {name for name in with_files.manifest.files if name.startswith(("mnn/", "openvino/"))}
         assert made == {"mnn/model.mnn", "openvino/model.xml", "openvino/model.bin"}
-        assert {"MNN", "openvino"} <= set(with_extras.manifest.tools)
+        assert {"MNN", "openvino"} <= set(with_files.manifest.tools)
 
-    def test_they_are_what_runs(self, with_extras: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(files, "maker", lambda _engine: pytest.fail("made again"))
-        report = run_parity(with_extras, Tolerance(1e-5), ["mnn", "openvino"], PrepareOptions(threads=1))
+    def test_they_are_what_runs(self, with_files: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(files, "maker", lambda _info: pytest.fail("made again"))
+        report = run_parity(with_files, Tolerance(1e-5), ["mnn", "openvino"], PrepareOptions(threads=1))
         assert [result.status for result in report.backends] == ["passed", "passed"]
 
-    def test_a_changed_file_is_refused(self, with_extras: Artifact, tmp_path: Path) -> None:
-        shutil.copytree(with_extras.path, tmp_path / "a")
+    def test_a_changed_file_is_refused(self, with_files: Artifact, tmp_path: Path) -> None:
+        shutil.copytree(with_files.path, tmp_path / "a")
         with (tmp_path / "a" / "mnn" / "model.mnn").open("r+b") as file:
             file.write(b"\xff")
         with pytest.raises(InputError, match=r"mnn/model\.mnn: SHA-256 differs"):
             Artifact.open(tmp_path / "a")
 
-    def test_packages_stay_what_they_are(self, with_extras: Artifact) -> None:
-        assert not [name for name in payload(with_extras) if "/" in name and not name.startswith("golden/")]
+    def test_packages_stay_what_they_are(self, with_files: Artifact) -> None:
+        assert not [name for name in payload(with_files) if "/" in name and not name.startswith("golden/")]
 
     def test_what_is_missing_is_said_before_any_work(
         self, calibrated: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -195,26 +196,27 @@ class TestAlso:
 
     def test_names(self) -> None:
         assert select_makers([]) == []
-        with pytest.raises(UsageError, match="no extra torch"):
+        with pytest.raises(UsageError, match="no files are made for torch"):
             select_makers(["torch"])
         with pytest.raises(UnavailableError, match="convert --also coreml"):
             get_backend("coreml")
 
 
 class TestEnvironment:
-    def test_every_extra_says_what_it_needs(self) -> None:
-        for name in EXTRAS:
-            engine = engine_of(name)
-            assert engine.name == name
-            assert engine.packages
-            assert (engine.loader is None) == (not engine.run)
+    def test_every_module_has_what_its_row_says(self) -> None:
+        for name in CONVERTED:
+            info, module = info_of(name), module_of(name)
+            assert info.optional
+            assert info.packages
+            assert callable(module.make)
+            assert callable(getattr(module, "load", None)) == bool(info.run) == (name in BACKENDS)
 
     def test_missing_is_a_reason_with_a_remedy(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         monkeypatch.setattr(environment, "_versions", lambda *_: None)
         monkeypatch.setenv("MDEPLOY_LITERT_PYTHON", str(tmp_path / "none"))
-        missing = {name: absent for name, absent in select_backends().missing if name in EXTRAS}
-        assert set(missing) == set(EXTRAS) - {"coreml"}
+        missing = {name: absent for name, absent in select_backends().missing if name in CONVERTED}
+        assert set(missing) == set(CONVERTED) & set(BACKENDS)
         assert missing["openvino"].install == "pip install openvino"
         assert missing["executorch"].install == "mdeploy doctor --install executorch"
         assert "MDEPLOY_LITERT_PYTHON" in missing["litert"].reason
@@ -222,19 +224,19 @@ class TestEnvironment:
             select_backends(["ncnn"])
 
     def test_the_users_variable_decides(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        engine = needs("mnn")
+        info = needs("mnn")
         monkeypatch.setenv("MDEPLOY_MNN_PYTHON", sys.executable)
-        home = environment.find_home(engine, engine.run)
+        home = environment.find_home(info, info.run)
         assert home is not None
         assert str(home.python) == sys.executable
-        assert environment.find_home(engine, ("no-such-distribution",)) is None
+        assert environment.find_home(info, ("no-such-distribution",)) is None
 
     def test_install_makes_the_environment_and_fills_it(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         commands: list[list[str]] = []
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         monkeypatch.setattr(environment, "run_step", lambda command, _what: commands.append(command))
         said: list[str] = []
-        python = environment.install(engine_of("litert"), said.append)
+        python = environment.install(info_of("litert"), said.append)
         assert python == tmp_path / "mdeploy" / "peers" / "bin" / "python"
         assert commands[0] == [sys.executable, "-m", "venv", str(tmp_path / "mdeploy" / "peers")]
         assert commands[1][:4] == [str(python), "-m", "pip", "install"]
@@ -245,7 +247,7 @@ class TestEnvironment:
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
         monkeypatch.setattr(sys, "executable", "/bin/false")
         with pytest.raises(UnavailableError, match="making the environment failed: exit code 1"):
-            environment.install(engine_of("mnn"))
+            environment.install(info_of("mnn"))
 
     def test_an_environment_apart_is_found(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """By its interpreter and the metadata in its site-packages; nothing of it is started."""
@@ -257,30 +259,30 @@ class TestEnvironment:
             info = site / f"{name.replace('-', '_')}-9.9.dist-info"
             info.mkdir(parents=True)
             (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 9.9\n")
-        assert environment.find_home(engine_of("litert"), engine_of("litert").make) is None  # no interpreter yet
+        assert environment.find_home(info_of("litert"), info_of("litert").make) is None  # no interpreter yet
         python.parent.mkdir(parents=True)
         python.symlink_to(sys.executable)
-        found = environment.find_home(engine_of("litert"), engine_of("litert").make)
+        found = environment.find_home(info_of("litert"), info_of("litert").make)
         assert found is not None
         assert (found.python, found.versions["litert-torch"]) == (python, "9.9")
 
     def test_a_distribution_that_does_not_import(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         """A half-installed package: a reason, not a traceback."""
-        engine = needs("openvino")
+        info = needs("openvino")
         (tmp_path / "openvino.py").write_text("raise ImportError('libsomething.so.1: cannot open shared object file')")
         monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-        home = environment.find_home(engine, engine.run)
+        home = environment.find_home(info, info.run)
         assert home is not None
         spec = NetSpec((), ())
         with pytest.raises(UnavailableError, match=r"OpenVINO does not start: libsomething\.so\.1"):
-            ExtraSession(engine, home, tmp_path, spec, 1)
+            OptionalSession(info, home, tmp_path, spec, 1)
 
 
 class TestProcess:
-    def session(self, calibrated: Artifact) -> ExtraSession:
+    def session(self, calibrated: Artifact) -> OptionalSession:
         needs("openvino")
         session = get_backend("openvino").prepare(calibrated, PrepareOptions(threads=1))
-        assert isinstance(session, ExtraSession)
+        assert isinstance(session, OptionalSession)
         return session
 
     def test_wrong_inputs(self, calibrated: Artifact) -> None:
@@ -302,25 +304,25 @@ class TestProcess:
     @pytest.mark.parametrize("name", [*PLAIN, "litert"])
     def test_damaged_files(self, name: str, tmp_path: Path) -> None:
         """Whatever the runtime does with junk, it comes back as one line."""
-        engine = needs(name)
-        home = environment.find_home(engine, engine.run)
+        info = needs(name)
+        home = environment.find_home(info, info.run)
         assert home is not None
         for file in ("model.xml", "model.bin", "model.mnn", "model.param", "model.tflite"):
             (tmp_path / file).write_bytes(b"\x13junk" * 50)
         with pytest.raises((InputError, UnsupportedError)) as caught:
-            ExtraSession(engine, home, tmp_path, NetSpec((), ()), 1)
+            OptionalSession(info, home, tmp_path, NetSpec((), ()), 1)
         assert "\n" not in str(caught.value)
-        assert engine.title in str(caught.value)
+        assert info.title in str(caught.value)
 
     def test_the_process_knows_its_versions(self) -> None:
-        engine = needs("mnn")
-        home = environment.find_home(engine, engine.run)
+        info = needs("mnn")
+        home = environment.find_home(info, info.run)
         assert home is not None
-        with ExtraProcess(engine, home) as process:
+        with OptionalProcess(info, home) as process:
             assert process.versions["MNN"] == home.versions["MNN"]
 
 
-def test_predict_and_evaluate_take_extras(
+def test_predict_and_evaluate_take_optional_backends(
     calibrated: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     needs("openvino")

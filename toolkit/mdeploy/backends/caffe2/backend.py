@@ -4,10 +4,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdeploy.backends.base import Availability, PrepareOptions
+from mdeploy.backends.base import Availability, NetBackend, NetRunner, PrepareOptions, Session
 from mdeploy.backends.caffe2 import Caffe2Process, find_python, why_missing
 from mdeploy.backends.caffe2.environment import INSTALL_COMMAND
 from mdeploy.tensors import Array
@@ -18,25 +20,42 @@ if TYPE_CHECKING:
 __all__ = ["BACKEND", "Caffe2Session"]
 
 
-class Caffe2Session:
+class Caffe2Session(Session):
     """A net pair behind Caffe2's Predictor, in a child process of its own."""
 
-    def __init__(self, init_net: bytes, predict_net: bytes, options: PrepareOptions) -> None:
+    def __init__(self, init_net: Path, predict_net: Path, options: PrepareOptions) -> None:
+        started = time.perf_counter()
+        self._files = (init_net, predict_net)
         self.process = Caffe2Process(threads=options.threads)
         try:
-            self._net = self.process.load(init_net, predict_net)
+            self._net = self.process.load(init_net.read_bytes(), predict_net.read_bytes())
         except BaseException:
             self.process.close()
             raise
+        self._load_seconds = time.perf_counter() - started
 
     def run(self, inputs: Sequence[Array]) -> list[Array]:
         """Run once; inputs and outputs by position."""
         return self._net.run(inputs)
 
+    def time_runs(self, inputs: Sequence[Array], count: int) -> list[float]:
+        """Seconds of each of ``count`` runs inside the child, in one request."""
+        return self._net.time_runs(inputs, count)
+
+    @property
+    def load_seconds(self) -> float:
+        """Time until the nets were loaded; importing Caffe2 is most of it, so the child's start is in it."""
+        return self._load_seconds
+
     @property
     def last_run_seconds(self) -> float:
         """Time of the last run inside the child, without the pipe."""
         return self._net.last_run_seconds
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The two nets."""
+        return self._files
 
     @property
     def pid(self) -> int:
@@ -48,7 +67,7 @@ class Caffe2Session:
         self.process.close()
 
 
-class Caffe2NetRunner:
+class Caffe2NetRunner(NetRunner):
     """Any net pair, in one child process."""
 
     def __init__(self, options: PrepareOptions) -> None:
@@ -67,11 +86,8 @@ class Caffe2NetRunner:
         self._process.close()
 
 
-class Caffe2Backend:
+class Caffe2Backend(NetBackend):
     """See the module."""
-
-    name = "caffe2"
-    title = "Caffe2"
 
     def availability(self) -> Availability:
         """Whether the environment is set up."""
@@ -81,11 +97,11 @@ class Caffe2Backend:
 
     def prepare(self, artifact: Artifact, options: PrepareOptions) -> Caffe2Session:
         """Load init_net.pb and predict_net.pb."""
-        return Caffe2Session(artifact.init_net.read_bytes(), artifact.predict_net.read_bytes(), options)
+        return Caffe2Session(artifact.init_net, artifact.predict_net, options)
 
     def net_runner(self, options: PrepareOptions) -> Caffe2NetRunner:
         """Start Caffe2 for net pairs of any origin."""
         return Caffe2NetRunner(options)
 
 
-BACKEND = Caffe2Backend()
+BACKEND = Caffe2Backend("caffe2")

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Runtimes that are optional extras. Each is one file beside this package: what it needs, how its file is made of an
-artifact's model.onnx, and how that file is loaded and run.
+"""Optional backends that run files of their own. Each is one module here: how its files are made of an artifact's
+model.onnx, and how they are loaded and run. What it needs stands in its row of ``backends/table.py``.
 
-An extra always runs in a process of its own: in this Python where its packages are installed, else in an environment
+They always run in a process of their own: in this Python where its packages are installed, else in an environment
 apart, because some cannot share ours (litert-torch wants an older torch). What one runtime's check aborts, or its
 libraries disturb, then stays in that process.
 """

@@ -1,14 +1,14 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Core ML: an ML program in float32, for ``convert --also``. Only Apple's systems run it, so it is no backend here."""
+"""Core ML: an ML program in float32, for ``convert --also``. Only Apple's systems run it, so nothing loads it here."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from mdeploy.backends.optional.engine import Engine, NetSpec
+from mdeploy.backends.optional.module import NetSpec
 
-__all__ = ["ENGINE", "make"]
+__all__ = ["make"]
 
 _FOLDER = "model.mlpackage"
 
@@ -33,13 +33,3 @@ def make(model: Path, folder: Path, spec: NetSpec) -> None:
         minimum_deployment_target=ct.target.iOS15,
     )
     program.save(str(folder / _FOLDER))
-
-
-ENGINE = Engine(
-    "coreml",
-    "Core ML",
-    make=("coremltools", "torch", "onnx"),
-    maker=make,
-    environment="peers-executorch",
-    heavy=True,
-)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which Python has an extra's packages: this one, one named by the user, or one that ``doctor --install`` made."""
+"""Which Python has a backend's packages: this one, one named by the user, or one that ``doctor --install`` made."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdeploy.backends.child.install import run_step
-from mdeploy.backends.optional.engine import Engine
+from mdeploy.backends.table import BackendInfo
 from mdeploy.errors import UnavailableError
 from mdeploy.files import cache_folder
 from mdeploy.progress import Tell, quiet
@@ -35,28 +35,28 @@ class Home:
     versions: dict[str, str]
 
 
-def variable(engine: Engine) -> str:
-    """The environment variable that names a Python for an extra."""
-    return f"MDEPLOY_{engine.name.upper()}_PYTHON"
+def variable(info: BackendInfo) -> str:
+    """The environment variable that names a Python for a backend."""
+    return f"MDEPLOY_{info.name.upper()}_PYTHON"
 
 
-def environment_dir(engine: Engine) -> Path:
+def environment_dir(info: BackendInfo) -> Path:
     """Where ``install`` puts it, in the user's cache."""
-    return cache_folder(engine.environment)
+    return cache_folder(info.environment)
 
 
-def find_home(engine: Engine, packages: Sequence[str]) -> Home | None:
+def find_home(info: BackendInfo, packages: Sequence[str]) -> Home | None:
     """The Python that has all of ``packages``; nothing is imported to find out.
 
     The user's variable decides alone where it is set.
     """
-    override = os.environ.get(variable(engine))
+    override = os.environ.get(variable(info))
     if override:
         return _ask(override, tuple(packages))
     own = _versions(packages, None)
     if own is not None:
         return Home(Path(sys.executable), own)
-    directory = environment_dir(engine)
+    directory = environment_dir(info)
     python = directory / "bin" / "python"
     if not os.access(python, os.X_OK):
         return None
@@ -64,33 +64,33 @@ def find_home(engine: Engine, packages: Sequence[str]) -> Home | None:
     return None if apart is None else Home(python, apart)
 
 
-def why_missing(engine: Engine, packages: Sequence[str]) -> str:
+def why_missing(info: BackendInfo, packages: Sequence[str]) -> str:
     """Why ``find_home`` found none."""
-    override = os.environ.get(variable(engine))
+    override = os.environ.get(variable(info))
     if override:
-        return f"{variable(engine)}={override} is no Python that has {' and '.join(packages)}"
+        return f"{variable(info)}={override} is no Python that has {' and '.join(packages)}"
     return f"{' and '.join(packages)} not installed"
 
 
-def how_to_install(engine: Engine, packages: Sequence[str]) -> str:
+def how_to_install(info: BackendInfo, packages: Sequence[str]) -> str:
     """The command that brings it."""
-    if engine.heavy and set(packages) & set(engine.make):
-        return f"mdeploy doctor --install {engine.name}"
+    if info.heavy and set(packages) & set(info.make):
+        return f"mdeploy doctor --install {info.name}"
     return f"pip install {' '.join(packages)}"
 
 
-def install(engine: Engine, report: Tell = quiet) -> Path:
-    """Put everything that an extra needs into its environment and return the interpreter."""
-    directory = environment_dir(engine)
+def install(info: BackendInfo, report: Tell = quiet) -> Path:
+    """Put everything that a backend needs into its environment and return the interpreter."""
+    directory = environment_dir(info)
     python = directory / "bin" / "python"
     if sys.platform not in ("linux", "darwin"):
-        raise UnavailableError(f"extras are for Linux and macOS, not for {sys.platform}")
+        raise UnavailableError(f"optional backends are for Linux and macOS, not for {sys.platform}")
     if not os.access(python, os.X_OK):
         report(f"making {directory}")
         run_step([sys.executable, "-m", "venv", str(directory)], "making the environment")
-    report(f"installing {' '.join(engine.packages)}" + (" (several GB with torch)" if engine.heavy else ""))
+    report(f"installing {' '.join(info.packages)}" + (" (several GB with torch)" if info.heavy else ""))
     pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    run_step([*pip, "numpy", *engine.packages], f"installing {engine.title}")
+    run_step([*pip, "numpy", *info.packages], f"installing {info.title}")
     return python
 
 

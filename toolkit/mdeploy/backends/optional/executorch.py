@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.optional.backend import ExtraBackend
-from mdeploy.backends.optional.engine import Engine, NetSpec, Run, shaped
+from mdeploy.backends.optional.module import NetSpec, Run, shaped
 
-__all__ = ["BACKEND", "ENGINE", "load", "make"]
+__all__ = ["load", "make"]
 
 _FILE = "model.pte"
 
@@ -45,16 +44,3 @@ def load(folder: Path, spec: NetSpec, threads: int) -> Run:
         return shaped([tensor.numpy().copy() for tensor in outputs], spec)
 
     return run
-
-
-ENGINE = Engine(
-    "executorch",
-    "ExecuTorch",
-    make=("executorch", "torch", "onnx"),
-    maker=make,
-    run=("executorch", "torch"),
-    loader=load,
-    environment="peers-executorch",
-    heavy=True,
-)
-BACKEND = ExtraBackend(ENGINE)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""An extra's files of a model: those in the artifact, else made once and kept in the user's cache."""
+"""An optional backend's files of a model: those in the artifact, else made once and kept in the user's cache."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mdeploy.backends.optional.engine import EXTRAS, Engine, NetSpec, engine_of
 from mdeploy.backends.optional.environment import Home, find_home, how_to_install, why_missing
-from mdeploy.backends.optional.process import ExtraProcess
+from mdeploy.backends.optional.module import NetSpec
+from mdeploy.backends.optional.process import OptionalProcess
+from mdeploy.backends.table import CONVERTED, BackendInfo, info_of
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
 from mdeploy.files import cache_folder
 
@@ -29,50 +30,50 @@ _KEPT = 64  # models in the cache; the ones made longest ago go first
 
 
 def net_spec(manifest: Manifest) -> NetSpec:
-    """What the engines need to know of the net."""
+    """What the backends need to know of the net."""
     return NetSpec(manifest.inputs, manifest.outputs)
 
 
-def maker(engine: Engine) -> Home:
-    """The Python that can make an extra's files. Raises ``UnavailableError`` with the remedy."""
-    home = find_home(engine, engine.make)
+def maker(info: BackendInfo) -> Home:
+    """The Python that can make a backend's files. Raises ``UnavailableError`` with the remedy."""
+    home = find_home(info, info.make)
     if home is None:
-        reason = why_missing(engine, engine.make)
+        reason = why_missing(info, info.make)
         raise UnavailableError(
-            f"{engine.title} files cannot be made: {reason}; get it with: {how_to_install(engine, engine.make)}"
+            f"{info.title} files cannot be made: {reason}; get it with: {how_to_install(info, info.make)}"
         )
     return home
 
 
-def artifact_files(engine: Engine, manifest: Manifest) -> dict[str, int]:
-    """The extra's files that an artifact lists, with their sizes; empty where it has none."""
-    return {name: entry.bytes for name, entry in manifest.files.items() if name.startswith(f"{engine.name}/")}
+def artifact_files(info: BackendInfo, manifest: Manifest) -> dict[str, int]:
+    """The backend's files that an artifact lists, with their sizes; empty where it has none."""
+    return {name: entry.bytes for name, entry in manifest.files.items() if name.startswith(f"{info.name}/")}
 
 
-def find_files(engine: Engine, artifact: Artifact) -> Path:
-    """The folder with the extra's files for this model, made if need be.
+def find_files(info: BackendInfo, artifact: Artifact) -> Path:
+    """The folder with the backend's files for this model, made if need be.
 
     Raises ``UnavailableError`` when they would have to be made and cannot: something is missing, or the model has
     something that the converter does not take.
     """
-    if artifact_files(engine, artifact.manifest):
-        return artifact.path / engine.name
+    if artifact_files(info, artifact.manifest):
+        return artifact.path / info.name
     model = artifact.model_onnx
     if model is None:
         raise UnavailableError(f"{artifact.path}: has no model.onnx to make it from (it was made from Caffe2 nets)")
-    home = maker(engine)
+    home = maker(info)
     key = "|".join(
         (artifact.manifest.files[model.name].sha256, *(f"{k} {v}" for k, v in sorted(home.versions.items())))
     )
     cache = _cache()
-    place = cache / f"{engine.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    place = cache / f"{info.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
     if not place.is_dir():
         temporary = cache / f".partial-{secrets.token_hex(8)}"
         try:
-            make_files(engine, home, model, temporary, net_spec(artifact.manifest))
+            make_files(info, home, model, temporary, net_spec(artifact.manifest))
             with contextlib.suppress(OSError):  # another process was faster: its files are as good
                 temporary.rename(place)
-        except (InputError, UnsupportedError) as error:  # the model is fine; this one extra is not to be had for it
+        except (InputError, UnsupportedError) as error:  # the model is fine; this backend cannot run it
             raise UnavailableError(f"no file can be made of this model: {error}") from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -80,29 +81,29 @@ def find_files(engine: Engine, artifact: Artifact) -> Path:
     return place
 
 
-def make_files(engine: Engine, home: Home, model: Path, folder: Path, spec: NetSpec) -> dict[str, str]:
-    """Make the extra's files in a new folder and return the versions of what made them."""
+def make_files(info: BackendInfo, home: Home, model: Path, folder: Path, spec: NetSpec) -> dict[str, str]:
+    """Make the backend's files in a new folder and return the versions of what made them."""
     try:
         folder.mkdir(parents=True)
     except OSError as error:
         raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
-    with ExtraProcess(engine, home) as process:
+    with OptionalProcess(info, home) as process:
         process.make(model.resolve(), folder.resolve(), spec)
     if not any(path.is_file() for path in folder.rglob("*")):
-        raise InputError(f"{engine.title}: its converter wrote nothing")
+        raise InputError(f"{info.title}: its converter wrote nothing")
     return home.versions
 
 
-def select_makers(names: Sequence[str]) -> list[tuple[Engine, Home]]:
-    """The extras asked for with what makes their files; an error says how to get every one that is missing."""
-    unknown = [name for name in names if name not in EXTRAS]
+def select_makers(names: Sequence[str]) -> list[tuple[BackendInfo, Home]]:
+    """The backends asked for with what makes their files; an error says how to get every one that is missing."""
+    unknown = [name for name in names if name not in CONVERTED]
     if unknown:
-        raise UsageError(f"no extra {', '.join(unknown)}; there are {', '.join(EXTRAS)}")
+        raise UsageError(f"--also: no files are made for {', '.join(unknown)}, only for {', '.join(CONVERTED)}")
     found, missing = [], []
     for name in dict.fromkeys(names):
-        engine = engine_of(name)
+        info = info_of(name)
         try:
-            found.append((engine, maker(engine)))
+            found.append((info, maker(info)))
         except UnavailableError as error:
             missing.append(str(error))
     if missing:
@@ -110,12 +111,12 @@ def select_makers(names: Sequence[str]) -> list[tuple[Engine, Home]]:
     return found
 
 
-def make_contents(engine: Engine, home: Home, model: bytes, spec: NetSpec) -> dict[str, bytes]:
-    """Make the extra's files of model.onnx and return them by their path in an artifact."""
+def make_contents(info: BackendInfo, home: Home, model: bytes, spec: NetSpec) -> dict[str, bytes]:
+    """Make the backend's files of model.onnx and return them by their path in an artifact."""
     with tempfile.TemporaryDirectory() as place:
-        source, folder = Path(place) / "model.onnx", Path(place) / engine.name
+        source, folder = Path(place) / "model.onnx", Path(place) / info.name
         source.write_bytes(model)
-        make_files(engine, home, source, folder, spec)
+        make_files(info, home, source, folder, spec)
         made = sorted(path for path in folder.rglob("*") if path.is_file())
         return {path.relative_to(place).as_posix(): path.read_bytes() for path in made}
 

@@ -9,10 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.optional.backend import ExtraBackend
-from mdeploy.backends.optional.engine import Engine, NetSpec, Run, shaped
+from mdeploy.backends.optional.module import NetSpec, Run, shaped
 
-__all__ = ["BACKEND", "ENGINE", "load", "make"]
+__all__ = ["load", "make"]
 
 _FILE = "model.tflite"
 
@@ -50,15 +49,3 @@ def load(folder: Path, spec: NetSpec, threads: int) -> Run:
 def _by_position(details: dict[str, Any]) -> list[int]:
     """Tensor indices in the order of args_0, args_1 and output_0, output_1."""
     return [details[name]["index"] for name in sorted(details, key=lambda name: int(re.sub(r"\D", "", name) or 0))]
-
-
-ENGINE = Engine(
-    "litert",
-    "LiteRT",
-    make=("litert-torch", "torch", "onnx"),
-    maker=make,
-    run=("ai-edge-litert",),
-    loader=load,
-    heavy=True,
-)
-BACKEND = ExtraBackend(ENGINE)

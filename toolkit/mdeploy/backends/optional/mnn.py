@@ -8,11 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.optional.backend import ExtraBackend
-from mdeploy.backends.optional.engine import Engine, NetSpec, Run
+from mdeploy.backends.optional.module import NetSpec, Run
 from mdeploy.errors import InputError
 
-__all__ = ["BACKEND", "ENGINE", "load", "make"]
+__all__ = ["load", "make"]
 
 _FILE = "model.mnn"
 
@@ -57,7 +56,3 @@ def load(folder: Path, spec: NetSpec, threads: int) -> Run:
         return outputs
 
     return run
-
-
-ENGINE = Engine("mnn", "MNN", make=("MNN",), maker=make, run=("MNN",), loader=load)
-BACKEND = ExtraBackend(ENGINE)

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""What an extra runtime says about itself. Imported on both ends of the pipe, so it needs nothing but NumPy."""
+"""What the module of an optional backend gives. Imported on both ends of the pipe, so it needs nothing but NumPy."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from mdeploy.backends.table import info_of
 from mdeploy.tensors import TensorSpec
 
-__all__ = ["EXTRAS", "Engine", "NetSpec", "Run", "engine_of", "shaped"]
-
-EXTRAS = ("openvino", "ncnn", "mnn", "litert", "executorch", "coreml")
-"""Modules of mdeploy.backends with an object called ``ENGINE``. Core ML's cannot run here, only be made."""
+__all__ = ["NetSpec", "OptionalModule", "Run", "module_of", "shaped"]
 
 Run = Callable[[Sequence[Any]], Sequence[Any]]
 """Inputs by position -> outputs by position, NumPy arrays."""
@@ -58,32 +56,17 @@ class Load(Protocol):
     def __call__(self, folder: Path, spec: NetSpec, threads: int) -> Run: ...
 
 
-@dataclass(frozen=True)
-class Engine:
-    """One extra. ``run`` and ``make`` are the packages, by distribution name, that each of the two needs."""
+class OptionalModule(Protocol):
+    """The module itself: two functions. One that only other systems can load has no ``load``."""
 
-    name: str
-    title: str
-    make: tuple[str, ...]
-    maker: Make
-    run: tuple[str, ...] = ()
-    loader: Load | None = None
-    environment: str = "peers"
-    """Folder in the cache that ``mdeploy doctor --install`` puts it into; those that get on share one."""
-    heavy: bool = False
-    """Its maker brings gigabytes, or other versions of what we use: better not into this environment."""
-
-    @property
-    def packages(self) -> tuple[str, ...]:
-        """Everything it needs."""
-        return tuple(dict.fromkeys((*self.run, *self.make)))
+    make: Make
+    load: Load
 
 
-def engine_of(name: str) -> Engine:
-    """The engine of an extra."""
-    engine = importlib.import_module(f"mdeploy.backends.optional.{name}").ENGINE
-    assert isinstance(engine, Engine)
-    return engine
+def module_of(name: str) -> OptionalModule:
+    """The module of an optional backend. Importing it imports no runtime."""
+    module: Any = importlib.import_module(f"mdeploy.backends.{info_of(name).module}")
+    return module  # type: ignore[no-any-return]
 
 
 def shaped(outputs: Sequence[Any], spec: NetSpec) -> list[Any]:

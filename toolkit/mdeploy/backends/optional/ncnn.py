@@ -11,11 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.optional.backend import ExtraBackend
-from mdeploy.backends.optional.engine import Engine, NetSpec, Run
+from mdeploy.backends.optional.module import NetSpec, Run
 from mdeploy.errors import InputError, UnsupportedError
 
-__all__ = ["BACKEND", "ENGINE", "load", "make"]
+__all__ = ["load", "make"]
 
 _PARAM, _BIN = "model.param", "model.bin"
 _HALF = ("use_fp16_packed", "use_fp16_storage", "use_fp16_arithmetic", "use_bf16_storage", "use_bf16_packed")
@@ -78,7 +77,3 @@ def load(folder: Path, spec: NetSpec, threads: int) -> Run:
             return outputs
 
     return run
-
-
-ENGINE = Engine("ncnn", "ncnn", make=("pnnx", "torch", "onnx"), maker=make, run=("ncnn",), loader=load)
-BACKEND = ExtraBackend(ENGINE)

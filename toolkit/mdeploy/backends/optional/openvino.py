@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.optional.backend import ExtraBackend
-from mdeploy.backends.optional.engine import Engine, NetSpec, Run, shaped
+from mdeploy.backends.optional.module import NetSpec, Run, shaped
 
-__all__ = ["BACKEND", "ENGINE", "load", "make"]
+__all__ = ["load", "make"]
 
 _FILE = "model.xml"
 
@@ -44,7 +43,3 @@ def load(folder: Path, spec: NetSpec, threads: int) -> Run:
         return shaped([request.get_output_tensor(i).data.copy() for i in range(len(spec.outputs))], spec)
 
     return run
-
-
-ENGINE = Engine("openvino", "OpenVINO", make=("openvino",), maker=make, run=("openvino",), loader=load)
-BACKEND = ExtraBackend(ENGINE)

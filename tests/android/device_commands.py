@@ -142,7 +142,7 @@ def app(arguments: list[str]) -> int:
     log("MDeployPhase measure")
     command = [APK.parent / "lib" / "libmdeploy_harness.so", "--init", model / "init_net.pb"]
     command += ["--predict", model / "predict_net.pb", "--manifest", model / "manifest.json"]
-    command += ["--golden", model / "golden", "--runner", "app_child", "--report", report, *shlex.split(flags)]
+    command += ["--golden", model / "golden", "--runner", "app_child", "--report", report, "--", *shlex.split(flags)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     marker = f"MDeployDone id={run_id} exit={done.returncode} status=word"
     if report.exists():

@@ -4,14 +4,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from mdeploy.cli import options
 from mdeploy.cli.recording import Recorder, history_options
+from mdeploy.deployment.devices.base import BenchOptions, MeasureFlag
 
 __all__ = ["command"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _measure_options(function: F) -> F:
+    """The flags of ``BenchOptions``, each as a parameter with its field's name."""
+    for name, flag in reversed(BenchOptions.flags().items()):
+        function = click.option(flag.name, name, metavar=flag.metavar, help=flag.help, **_click_type(flag))(function)
+    return function
+
+
+def _click_type(flag: MeasureFlag) -> dict[str, Any]:
+    if flag.kind is bool:
+        return {"is_flag": True}
+    if flag.kind is int:
+        return {"type": click.IntRange(int(flag.low or 0), int(flag.high or 0))}
+    return {"type": click.FloatRange(flag.low, flag.high)} if flag.kind is float else {}
 
 
 @click.command("bench", short_help="Run the native harness here or on a phone and report latency.")
@@ -24,15 +44,7 @@ __all__ = ["command"]
     help="local (default), qemu[:ABI], adb[:SERIAL] or adb:all; again for more. `mdeploy devices` lists them.",
 )
 @click.option("--app", is_flag=True, help="Run in the installed app instead of an adb shell.")
-@click.option("--threads", type=click.IntRange(min=1), help="Default: the chosen cores, at most 4.")
-@click.option("--warmup", type=click.IntRange(min=0), help="Untimed runs. Default: until latency is stable.")
-@click.option("--runs", type=click.IntRange(min=1), help="Timed runs a round. Default: at least 10 and --min-seconds.")
-@click.option("--min-seconds", type=click.FloatRange(min=0), help="A round lasts at least this long. Default: 1.")
-@click.option("--rounds", type=click.IntRange(min=1), help="Repeat warm-up and timed runs. Default: 1.")
-@click.option("--cooldown", type=click.FloatRange(min=0), metavar="S", help="Idle seconds before each round.")
-@click.option("--affinity", metavar="A", help="all, big (default), little, or a hexadecimal mask of cores.")
-@click.option("--sustained", type=click.FloatRange(min=0), metavar="MIN", help="Run on, with a median per minute.")
-@click.option("--profile", is_flag=True, help="Time every operator.")
+@_measure_options
 @click.option(
     "--against", type=options.PATH, metavar="B", help="Compare with artifact B: both in turn, each run a new process."
 )
@@ -49,15 +61,6 @@ def command(
     artifact: Path,
     devices: tuple[str, ...],
     app: bool,
-    threads: int | None,
-    warmup: int | None,
-    runs: int | None,
-    min_seconds: float | None,
-    rounds: int | None,
-    cooldown: float | None,
-    affinity: str | None,
-    sustained: float | None,
-    profile: bool,
     against: Path | None,
     pairs: int,
     max_regression: float,
@@ -66,6 +69,7 @@ def command(
     output: Path,
     recorder: Recorder,
     as_json: bool,
+    **measure: Any,
 ) -> int:
     """Run the packaged harness and report latency, parity checked on the device first.
 
@@ -82,25 +86,13 @@ def command(
     """
     from mdeploy.cli.show.bench import print_outcomes
     from mdeploy.cli.show.diff import print_difference
-    from mdeploy.deployment.devices.base import BenchOptions
     from mdeploy.deployment.devices.fleet import bench_all
     from mdeploy.deployment.devices.pairs import bench_pairs
     from mdeploy.errors import UsageError
     from mdeploy.formats.artifact import Artifact
     from mdeploy.progress import status
 
-    asked = BenchOptions(
-        threads=threads,
-        warmup=warmup,
-        runs=runs,
-        min_seconds=min_seconds,
-        cooldown_seconds=cooldown,
-        rounds=rounds,
-        affinity=affinity,
-        sustained_minutes=sustained,
-        profile=profile,
-        tolerance=tol,
-    )
+    asked = BenchOptions(**measure, tolerance=tol)
     if against is not None:
         if app or len(devices) > 1:
             raise UsageError("--against compares on one device, from the shell: one --device, without --app")

@@ -5,11 +5,9 @@
 // pair through the C ABI of the runtime, proves parity against golden vectors, measures latency and hands back the
 // report of schemas/report.schema.json as JSON.
 //
+//   const char* flags[] = {"--init", "init_net.pb", "--predict", "predict_net.pb", "--manifest", "manifest.json"};
 //   mdeploy_harness* harness = mdeploy_harness_create();
-//   mdeploy_harness_options options = {0};
-//   options.struct_size = sizeof options;            // zeros mean the defaults
-//   options.init_path = ...; options.predict_path = ...;
-//   mdeploy_status status = mdeploy_harness_run(harness, &options, &host);   // off the main thread
+//   mdeploy_status status = mdeploy_harness_run(harness, 6, flags, &host);   // off the main thread
 //   const char* json = mdeploy_harness_report(harness);
 //   mdeploy_harness_free(harness);
 #ifndef MDEPLOY_HARNESS_H_
@@ -23,32 +21,6 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-// What to run. Zero, NULL and 0.0 mean "the default", so a zeroed struct needs only struct_size and the two nets.
-typedef struct mdeploy_harness_options {
-  size_t struct_size;
-  const char* init_path;
-  const char* predict_path;
-  const char* manifest_path;   // checks every SHA-256 before loading; gives input shapes and output meanings
-  const char* const* inputs;   // .npy files by position, the data to time with
-  size_t input_count;
-  const char* output_dir;      // where output_N.npy of those inputs go
-  const char* golden_dir;      // CASE/{input_N,output_N}.npy
-  double tolerance;            // of golden parity; 1e-5. Negative: exactly equal
-  double relative_tolerance;   // adds this times |reference|; 0
-  int32_t threads;             // the chosen cores, at most 4
-  const char* affinity;        // "big" (default), "little", "all", or a mask of cores in hexadecimal as in taskset
-  int32_t warmup;              // untimed runs; 0: until stable. Negative: none but the first run
-  int32_t runs;                // timed runs a round; 0: at least 10 and at least min_seconds
-  double min_seconds;          // a round lasts at least this long; 1 s, or 0 where runs is given
-  int32_t rounds;              // 1
-  double cooldown_seconds;     // idle time before each round
-  double sustained_minutes;    // run on for this long after the rounds, with figures per minute
-  int32_t profile;             // per-operator times
-  const char* report_path;     // also write the report to this file
-  const char* runner;          // "cli", "app_jni", "app_child" or "ios_app", as in the report; "cli"
-  const char* picture_path;    // instead of inputs: a picture (binary PAM, RGBA), prepared as the manifest says
-} mdeploy_harness_options;
 
 typedef enum mdeploy_harness_phase {
   MDEPLOY_PHASE_VERIFY = 0,
@@ -96,8 +68,11 @@ typedef struct mdeploy_harness_host {
 typedef struct mdeploy_harness mdeploy_harness;
 
 MDEPLOY_API mdeploy_harness* mdeploy_harness_create(void);  // NULL when out of memory
-// Runs once to the end and returns the status that the report holds. Blocks; a handle serves one run.
-MDEPLOY_API mdeploy_status mdeploy_harness_run(mdeploy_harness* harness, const mdeploy_harness_options* options,
+// Runs once to the end and returns the status that the report holds. Blocks; a handle serves one run. `flags` are those
+// of the command mdeploy-harness (its --help lists them, run/options.cc has the list), without the program's name and
+// without the flags of the command alone (--help, --version, --progress, --options-json). A program that passes on what
+// others say puts the word "--" before it: after that no flag is taken that names a file.
+MDEPLOY_API mdeploy_status mdeploy_harness_run(mdeploy_harness* harness, size_t flag_count, const char* const* flags,
                                                const mdeploy_harness_host* host);
 // Ends a run early; the report then says "cancelled" and holds what was measured. Any thread, signal handlers too.
 MDEPLOY_API void mdeploy_harness_cancel(mdeploy_harness* harness);

@@ -25,6 +25,18 @@ bool copy_sized(const T* given, T* copy) {
 
 }  // namespace
 
+mdeploy_status mdeploy_harness::run(size_t flag_count, const char* const* flags,
+                                    const mdeploy_harness_host& host) noexcept {
+  try {
+    harness::Options options;
+    harness::Status given = harness::parse_options(flag_count, flags, false, &options);
+    return run(options, host, std::move(given));
+  } catch (const std::bad_alloc&) {
+    error = "out of memory";
+    return MDEPLOY_UNAVAILABLE;
+  }
+}
+
 mdeploy_status mdeploy_harness::run(const harness::Options& options, const mdeploy_harness_host& host,
                                     harness::Status given) noexcept {
   try {
@@ -62,13 +74,13 @@ extern "C" {
 
 mdeploy_harness* mdeploy_harness_create(void) { return new (std::nothrow) mdeploy_harness(); }
 
-mdeploy_status mdeploy_harness_run(mdeploy_harness* handle, const mdeploy_harness_options* options,
+mdeploy_status mdeploy_harness_run(mdeploy_harness* handle, size_t flag_count, const char* const* flags,
                                    const mdeploy_harness_host* host) {
-  mdeploy_harness_options known_options{};
   mdeploy_harness_host known_host{};
-  if (handle == nullptr || !copy_sized(options, &known_options)) return MDEPLOY_USAGE;
+  if (handle == nullptr || (flags == nullptr && flag_count > 0)) return MDEPLOY_USAGE;
+  if (std::find(flags, flags + flag_count, nullptr) != flags + flag_count) return MDEPLOY_USAGE;
   if (host != nullptr && !copy_sized(host, &known_host)) return MDEPLOY_USAGE;
-  return handle->run(harness::options_from_c(known_options), known_host, {});
+  return handle->run(flag_count, flags, known_host);
 }
 
 void mdeploy_harness_cancel(mdeploy_harness* handle) {

@@ -13,7 +13,10 @@
 #include "run/run.h"
 
 struct mdeploy_harness {
-  // Runs once. `given` is an error found before, such as a bad flag. No exception leaves.
+  // Runs once, as the flags say. No exception leaves.
+  mdeploy_status run(size_t flag_count, const char* const* flags, const mdeploy_harness_host& host) noexcept;
+  // The same for flags that have been read. `given` is an error that was found in them: then nothing runs, and the
+  // report says so.
   mdeploy_status run(const mdeploy::harness::Options& options, const mdeploy_harness_host& host,
                      mdeploy::harness::Status given) noexcept;
   void cancel();

@@ -4,15 +4,17 @@
 // The command line around the library: parse, run, print.
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <csignal>
 #include <cstdio>
 #include <memory>
 
 #include "api/harness.h"
-#include "cli/args.h"
+#include "cli/help.h"
 #include "io/json_writer.h"
 #include "mdeploy/harness.h"
+#include "run/options.h"
 
 namespace harness = mdeploy::harness;
 
@@ -77,13 +79,17 @@ int finish_output(mdeploy_status status) {
 }  // namespace
 
 extern "C" int mdeploy_harness_main(int argc, char** argv) {
-  harness::Arguments arguments;
-  harness::Status given = harness::parse_arguments(argc, argv, &arguments);
-  if (given.ok() && arguments.help) {
-    std::fputs(harness::help_text(), stdout);
+  harness::Options options;
+  harness::Status given = harness::parse_options(static_cast<size_t>(std::max(argc - 1, 0)), argv + 1, true, &options);
+  if (given.ok() && options.help) {
+    std::fputs(harness::help_text().c_str(), stdout);
     return finish_output(MDEPLOY_OK);
   }
-  if (given.ok() && arguments.version) {
+  if (given.ok() && options.list_options) {
+    std::printf("%s\n", harness::options_json().c_str());
+    return finish_output(MDEPLOY_OK);
+  }
+  if (given.ok() && options.version) {
     std::printf("mdeploy-harness %s (ABI %u, %s %s, %s)\n", mdeploy_version(), mdeploy_abi_version(),
                 mdeploy_compiler_id(), mdeploy_build_type(), mdeploy_best_isa());
     return finish_output(MDEPLOY_OK);
@@ -96,14 +102,14 @@ extern "C" int mdeploy_harness_main(int argc, char** argv) {
   }
   mdeploy_harness_host host{};
   host.struct_size = sizeof host;
-  if (arguments.progress) {
+  if (options.progress) {
     host.progress = print_progress;
   } else if (isatty(STDERR_FILENO)) {
     host.progress = show_progress;
   }
   g_running = handle.get();
   handle_signals();
-  const mdeploy_status status = handle->run(arguments.options, host, std::move(given));
+  const mdeploy_status status = handle->run(options, host, std::move(given));
   g_running = nullptr;
   if (!handle->report.empty()) std::printf("MDeployReport %s\n", handle->report.c_str());
   if (!handle->summary.empty() && status != MDEPLOY_USAGE) std::fputs(handle->summary.c_str(), stderr);

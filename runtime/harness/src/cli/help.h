@@ -1,26 +1,20 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The command line of mdeploy-harness.
-#ifndef MDEPLOY_HARNESS_CLI_ARGS_H_
-#define MDEPLOY_HARNESS_CLI_ARGS_H_
+// The flags of run/options.h, for people and for programs.
+#ifndef MDEPLOY_HARNESS_CLI_HELP_H_
+#define MDEPLOY_HARNESS_CLI_HELP_H_
 
-#include "io/status.h"
-#include "run/options.h"
+#include <string>
 
 namespace mdeploy::harness {
 
-struct Arguments {
-  Options options;
-  bool help = false, version = false;
-  bool progress = false;  // machine-readable progress lines
-};
+std::string help_text();
 
-// Parses every flag, also after an error, so that a report can be written where --report says.
-Status parse_arguments(int argc, const char* const* argv, Arguments* arguments);
-
-const char* help_text();
+// An array with an object for each flag: name, value (null for a switch), kind ("switch", "text", "integer",
+// "number"), group ("caller", "measure", "command"), min and max (null where there is no range), default and help.
+std::string options_json();
 
 }  // namespace mdeploy::harness
 
-#endif  // MDEPLOY_HARNESS_CLI_ARGS_H_
+#endif  // MDEPLOY_HARNESS_CLI_HELP_H_

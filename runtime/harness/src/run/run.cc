@@ -105,7 +105,7 @@ Status Run::prepare() {
   result_.affinity_applied = choice.pin;  // what was asked for; load() replaces it by what the system granted
   result_.warnings = choice.warnings;
   const int64_t available = static_cast<int64_t>(choice.cores.size());
-  result_.threads = options_.threads > 0 ? options_.threads : std::min(available, kMostThreads);
+  result_.threads = options_.threads.value_or(std::min(available, kMostThreads));
   if (result_.threads > available) {
     result_.warnings.push_back(format("%lld threads on %lld cores: they wait for each other",
                                       static_cast<long long>(result_.threads), static_cast<long long>(available)));

@@ -7,7 +7,8 @@
 #include <cmath>
 #include <filesystem>
 #include <functional>
-#include <memory>
+#include <map>
+#include <optional>
 #include <thread>
 
 #include "io/files.h"
@@ -29,13 +30,12 @@ class RunTest : public testing::Test {
     put_golden("zeros", {0, 0, 0, 0});
     put_golden("ramp", {0.5, -1, 2, -4});
     seal();
-    options_.struct_size = sizeof options_;
-    options_.runs = 4;
-    options_.warmup = -1;
-    set(&options_.init_path, place_ / "init_net.pb");
-    set(&options_.predict_path, place_ / "predict_net.pb");
-    set(&options_.manifest_path, place_ / "manifest.json");
-    set(&options_.golden_dir, place_ / "golden");
+    set("--runs", "4");
+    set("--warmup", "0");
+    set("--init", place_ / "init_net.pb");
+    set("--predict", place_ / "predict_net.pb");
+    set("--manifest", place_ / "manifest.json");
+    set("--golden", place_ / "golden");
     host_.struct_size = sizeof host_;
   }
 
@@ -52,17 +52,24 @@ class RunTest : public testing::Test {
     put("golden/" + name + "/output_0.npy", npy_text(float_array({1, 4}, answers)));
   }
   void seal() { place_.write("manifest.json", manifest_text(files_)); }
-  // Options keep pointers; the strings live here.
-  void set(const char** field, const std::string& value) {
-    kept_.push_back(std::make_unique<std::string>(value));
-    *field = kept_.back()->c_str();
+  void set(const std::string& flag, const std::string& value) { flags_[flag] = value; }
+  mdeploy_status run_flags() {
+    std::vector<std::string> words;
+    for (const auto& [flag, value] : flags_) {
+      words.push_back(flag);
+      if (value) words.push_back(*value);
+    }
+    words.insert(words.end(), others_.begin(), others_.end());
+    std::vector<const char*> pointers;
+    for (const std::string& word : words) pointers.push_back(word.c_str());
+    return mdeploy_harness_run(handle_, pointers.size(), pointers.data(), &host_);
   }
 
   mdeploy_status run() {
     mdeploy_harness_free(handle_);
     handle_ = mdeploy_harness_create();
     if (on_start_) on_start_();
-    const mdeploy_status status = mdeploy_harness_run(handle_, &options_, &host_);
+    const mdeploy_status status = run_flags();
     report_ = JsonValue();
     EXPECT_EQ(parse_json(mdeploy_harness_report(handle_), "report", &report_).message, "");
     EXPECT_EQ(report_.find("status")->string, mdeploy_status_name(status));
@@ -72,8 +79,8 @@ class RunTest : public testing::Test {
 
   TemporaryDirectory place_;
   std::map<std::string, std::string> files_;
-  std::vector<std::unique_ptr<std::string>> kept_;
-  mdeploy_harness_options options_{};
+  std::map<std::string, std::optional<std::string>> flags_;
+  std::vector<std::string> others_;  // words after the flags
   mdeploy_harness_host host_{};
   mdeploy_harness* handle_ = nullptr;
   std::function<void()> on_start_;
@@ -81,8 +88,8 @@ class RunTest : public testing::Test {
 };
 
 TEST_F(RunTest, Works) {
-  set(&options_.report_path, place_ / "report.json");
-  options_.profile = 1;
+  set("--report", place_ / "report.json");
+  flags_["--profile"] = std::nullopt;
   ASSERT_EQ(run(), MDEPLOY_OK) << error();
   EXPECT_EQ(error(), "");
   EXPECT_EQ(fake_runtime().input_names, "data");
@@ -109,13 +116,13 @@ TEST_F(RunTest, ParityFailureEndsBeforeTiming) {
   EXPECT_FALSE(report_.find("parity")->items[1].find("passed")->boolean);
   EXPECT_NEAR(report_.find("parity")->items[1].find("max_abs")->number, 0.01, 1e-6);
   EXPECT_TRUE(report_.find("latency_ms")->is(JsonValue::Kind::kNull));
-  options_.tolerance = 0.02;
+  set("--tol", "0.02");
   EXPECT_EQ(run(), MDEPLOY_OK) << error();
 }
 
 TEST_F(RunTest, NanIsNotParity) {
   fake_runtime().error = NAN;
-  options_.tolerance = 1e9;
+  set("--tol", "1e9");
   EXPECT_EQ(run(), MDEPLOY_CHECK_FAILED);
   EXPECT_TRUE(report_.find("parity")->items[0].find("required_tolerance")->is(JsonValue::Kind::kNull));
 }
@@ -162,7 +169,7 @@ TEST_F(RunTest, BrokenGoldenFiles) {
   EXPECT_NE(error().find("input 0 is float32 [4] where the net's data is float32 [1, 4]"), std::string::npos) << error();
   std::filesystem::remove(place_ / "golden/ramp/input_0.npy");
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
-  set(&options_.golden_dir, place_ / "nowhere");
+  set("--golden", place_ / "nowhere");
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
 }
 
@@ -182,7 +189,7 @@ TEST_F(RunTest, ManifestThatContradictsTheNet) {
 }
 
 TEST_F(RunTest, WithoutManifestShapesComeFromFilesByPosition) {
-  options_.manifest_path = nullptr;
+  flags_.erase("--manifest");
   ASSERT_EQ(run(), MDEPLOY_OK) << error();
   EXPECT_EQ(fake_runtime().input_names, "-");
   EXPECT_EQ(report_.find("parity")->items[0].find("case")->string, "ramp") << "alphabetical";
@@ -191,12 +198,9 @@ TEST_F(RunTest, WithoutManifestShapesComeFromFilesByPosition) {
 }
 
 TEST_F(RunTest, AnswersInputs) {
-  options_.golden_dir = nullptr;
-  const std::string input = place_.write("x.npy", npy_text(float_array({1, 4}, {1, 2, 3, 4})));
-  const char* inputs[] = {input.c_str()};
-  options_.inputs = inputs;
-  options_.input_count = 1;
-  set(&options_.output_dir, place_ / "deep/out");
+  flags_.erase("--golden");
+  set("--input", place_.write("x.npy", npy_text(float_array({1, 4}, {1, 2, 3, 4}))));
+  set("--output", place_ / "deep/out");
   ASSERT_EQ(run(), MDEPLOY_OK) << error();
   Array out;
   ASSERT_TRUE(read_npy(place_ / "deep/out/output_0.npy", &out).ok());
@@ -209,8 +213,8 @@ TEST_F(RunTest, AnswersInputs) {
 TEST_F(RunTest, PictureIsPreparedAndAnswered) {
   const std::string picture = std::string("P7\nWIDTH 4\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nENDHDR\n") +
                               "\x01zzz" + "\x02zzz" + "\x03zzz" + "\x07zzz";
-  set(&options_.picture_path, place_.write("picture.pam", picture));
-  set(&options_.output_dir, place_ / "out");
+  set("--picture", place_.write("picture.pam", picture));
+  set("--output", place_ / "out");
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
   EXPECT_NE(error().find("--picture does not fit"), std::string::npos) << error();
 
@@ -227,7 +231,7 @@ TEST_F(RunTest, PictureIsPreparedAndAnswered) {
   place_.write("picture.pam", picture.substr(0, picture.size() - 1));
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
   EXPECT_NE(error().find("cut short"), std::string::npos) << error();
-  set(&options_.manifest_path, "");
+  flags_.erase("--manifest");
   EXPECT_EQ(run(), MDEPLOY_USAGE);
 }
 
@@ -243,13 +247,13 @@ TEST_F(RunTest, RuntimeErrorsKeepTheirCode) {
 }
 
 TEST_F(RunTest, MissingFilesAndUnwritableReports) {
-  set(&options_.report_path, place_ / "no/such/directory/report.json");
+  set("--report", place_ / "no/such/directory/report.json");
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
   EXPECT_EQ(fake_runtime().runs, 0) << "found out before the run";
-  set(&options_.report_path, place_.path());
+  set("--report", place_.path());
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
-  set(&options_.report_path, place_ / "report.json");
-  set(&options_.init_path, place_ / "missing.pb");
+  set("--report", place_ / "report.json");
+  set("--init", place_ / "missing.pb");
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
   std::string written;
   ASSERT_TRUE(read_file(place_ / "report.json", 1 << 20, &written).ok()) << "errors are reported too";
@@ -261,14 +265,32 @@ TEST_F(RunTest, MissingFilesAndUnwritableReports) {
 }
 
 TEST_F(RunTest, BadOptions) {
-  options_.runs = -5;
+  set("--runs", "-5");
   EXPECT_EQ(run(), MDEPLOY_USAGE);
-  options_.runs = 1;
-  set(&options_.affinity, "fastest");
+  set("--runs", "1");
+  set("--affinity", "fastest");
   EXPECT_EQ(run(), MDEPLOY_USAGE);
-  EXPECT_EQ(mdeploy_harness_run(handle_, &options_, &host_), MDEPLOY_USAGE) << "one run a handle";
-  EXPECT_EQ(mdeploy_harness_run(nullptr, &options_, &host_), MDEPLOY_USAGE);
-  EXPECT_EQ(mdeploy_harness_run(handle_, nullptr, nullptr), MDEPLOY_USAGE);
+  EXPECT_EQ(run_flags(), MDEPLOY_USAGE) << "one run a handle";
+  const char* hole[] = {"--profile", nullptr};
+  EXPECT_EQ(mdeploy_harness_run(nullptr, 1, hole, &host_), MDEPLOY_USAGE);
+  EXPECT_EQ(mdeploy_harness_run(handle_, 2, hole, nullptr), MDEPLOY_USAGE);
+  EXPECT_EQ(mdeploy_harness_run(handle_, 1, nullptr, nullptr), MDEPLOY_USAGE);
+}
+
+TEST_F(RunTest, WordsOfStrangersNameNoFile) {
+  set("--report", place_ / "report.json");
+  others_ = {"--", "--threads", "1", "--runs", "2"};
+  ASSERT_EQ(run(), MDEPLOY_OK) << error();
+  EXPECT_EQ(report_.find("latency_ms")->find("n")->integer, 2);
+  for (const char* flag : {"--report", "--output", "--init", "--runner", "--help", "--progress", "--"}) {
+    others_ = {"--", "--runs", "2", flag, "x"};
+    EXPECT_EQ(run(), MDEPLOY_USAGE) << flag;
+    EXPECT_NE(error().find(flag), std::string::npos) << error();
+    EXPECT_FALSE(exists("x"));
+    std::string written;
+    ASSERT_TRUE(read_file(place_ / "report.json", 1 << 20, &written).ok());
+    EXPECT_NE(written.find("\"status\":\"usage\""), std::string::npos);
+  }
 }
 
 TEST_F(RunTest, CancelInTheMiddleOfARun) {
@@ -306,7 +328,7 @@ TEST_F(RunTest, HostLendsReadingsAndSeesProgress) {
   };
   host_.device_model = "Phone X";
   host_.sdk = 35;
-  set(&options_.runner, "app_jni");
+  set("--runner", "app_jni");
   ASSERT_EQ(run(), MDEPLOY_OK) << error();
   EXPECT_EQ(report_.find("thermal")->find("after")->find("status")->integer, 3);
   EXPECT_EQ(report_.find("battery")->find("level_percent")->integer, 55);

@@ -1,27 +1,31 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/args.h"
+#include "run/options.h"
 
 #include <gtest/gtest.h>
+
+#include <set>
+
+#include "cli/help.h"
+#include "io/json_reader.h"
+#include "io/text.h"
 
 namespace mdeploy::harness {
 namespace {
 
-Status parse(std::vector<const char*> words, Arguments* arguments) {
-  words.insert(words.begin(), "mdeploy-harness");
-  return parse_arguments(static_cast<int>(words.size()), words.data(), arguments);
+Status parse(const std::vector<const char*>& words, Options* options) {
+  return parse_options(words.size(), words.data(), true, options);
 }
 
-TEST(Args, EveryFlag) {
-  Arguments a;
+TEST(OptionsTest, EveryFlag) {
+  Options o;
   ASSERT_EQ(parse({"--init", "i", "--predict=p", "--manifest", "m", "--input", "x", "--input", "y", "--output", "o",
                    "--golden", "g", "--tol", "1e-4", "--rtol", "0.5", "--threads", "3", "--affinity", "f0", "--warmup",
                    "0", "--runs", "7", "--min-seconds", "0.5", "--rounds", "2", "--cooldown", "1.5", "--sustained", "30",
                    "--profile", "--report", "r", "--runner", "app_child"},
-                  &a)
+                  &o)
                 .message,
             "");
-  const Options& o = a.options;
   EXPECT_EQ(o.init_path + o.predict_path + o.manifest_path + o.output_dir + o.golden_dir + o.report_path, "ipmogr");
   EXPECT_EQ(o.inputs, (std::vector<std::string>{"x", "y"}));
   EXPECT_EQ(o.tolerance, 1e-4);
@@ -39,29 +43,87 @@ TEST(Args, EveryFlag) {
   EXPECT_TRUE(validate(o).ok());
 }
 
-TEST(Args, Defaults) {
-  Arguments a;
-  ASSERT_TRUE(parse({}, &a).ok());
-  EXPECT_EQ(a.options.tolerance, 1e-5);
-  EXPECT_EQ(a.options.affinity, "big");
-  EXPECT_EQ(a.options.runner, "cli");
-  EXPECT_FALSE(a.options.runs.has_value());
+TEST(OptionsTest, Defaults) {
+  Options o;
+  ASSERT_TRUE(parse({}, &o).ok());
+  EXPECT_EQ(o.tolerance, 1e-5);
+  EXPECT_EQ(o.affinity, "big");
+  EXPECT_EQ(o.runner, "cli");
+  EXPECT_FALSE(o.runs.has_value());
 }
 
-TEST(Args, BadFlagsAreUsageAndTheReportIsStillFound) {
+TEST(OptionsTest, BadFlagsAreUsageAndTheReportIsStillFound) {
   for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{
-           {"--no-such-flag"}, {"file"}, {""}, {"-x"}, {"--threads", "two"}, {"--threads", "-1"}, {"--threads", "1.5"},
-           {"--tol", "nan"}, {"--tol", "inf"}, {"--tol", "0x1"}, {"--min-seconds", "1s"}, {"--profile=yes"}, {"--init="},
+           {"--no-such-flag"}, {"file"}, {""}, {"-x"}, {"--threads", "two"}, {"--threads", "0"}, {"--threads", "-1"},
+           {"--threads", "1.5"}, {"--tol", "nan"}, {"--tol", "inf"}, {"--tol", "0x1"}, {"--min-seconds", "1s"}, {"--profile=yes"}, {"--init="},
            {"--runs", "99999999999999999999"}, {"--runs"}}) {
-    Arguments a;
+    Options o;
     std::vector<const char*> with_report = {"--report", "r.json"};
     with_report.insert(with_report.end(), words.begin(), words.end());
-    EXPECT_EQ(parse(with_report, &a).code, MDEPLOY_USAGE) << words[0];
-    EXPECT_EQ(a.options.report_path, "r.json");
+    EXPECT_EQ(parse(with_report, &o).code, MDEPLOY_USAGE) << words[0];
+    EXPECT_EQ(o.report_path, "r.json");
   }
 }
 
-TEST(Args, Validation) {
+// What a flag changes, as text.
+std::string state(const Options& o) {
+  const auto number = [](const auto& field) { return field ? format("%.17g", static_cast<double>(*field)) : "-"; };
+  std::string text = o.init_path + "|" + o.predict_path + "|" + o.manifest_path + "|" + o.picture_path + "|" +
+                     o.output_dir + "|" + o.golden_dir + "|" + o.report_path + "|" + o.affinity + "|" + o.runner;
+  for (const std::string& input : o.inputs) text += "|" + input;
+  text += format("|%.17g|%.17g|%lld|%.17g|%.17g|%d%d%d%d%d", o.tolerance, o.relative_tolerance,
+                 static_cast<long long>(o.rounds), o.cooldown_seconds, o.sustained_minutes, o.profile, o.progress, o.help,
+                 o.version, o.list_options);
+  return text + "|" + number(o.threads) + "|" + number(o.warmup) + "|" + number(o.runs) + "|" + number(o.min_seconds);
+}
+
+TEST(OptionsTest, TheTableIsWhatTheParserDoes) {
+  std::set<std::string> states = {state(Options())};
+  for (const OptionInfo& option : option_table()) {
+    Options changed;
+    const bool is_text = option.kind == OptionInfo::Kind::kText;
+    const std::string most = format("%.17g", option.high), more = format("%.17g", option.high * 2);
+    if (option.kind == OptionInfo::Kind::kSwitch) {
+      EXPECT_EQ(option.value, nullptr) << option.name;
+      ASSERT_TRUE(parse({option.name}, &changed).ok()) << option.name;
+    } else {
+      ASSERT_TRUE(parse({option.name, is_text ? "something" : most.c_str()}, &changed).ok()) << option.name;
+      Options refused;
+      EXPECT_EQ(parse({option.name, is_text ? "" : more.c_str()}, &refused).code, MDEPLOY_USAGE) << option.name;
+      EXPECT_EQ(parse({option.name, is_text ? "" : "-1"}, &refused).code, MDEPLOY_USAGE) << option.name;
+      EXPECT_EQ(state(refused), state(Options())) << option.name;
+    }
+    EXPECT_TRUE(states.insert(state(changed)).second) << option.name << " changes what another flag changes";
+    if (option.fallback == nullptr) continue;
+    Options fallback;
+    ASSERT_TRUE(parse({option.name, option.fallback}, &fallback).ok()) << option.name;
+    EXPECT_EQ(state(fallback), state(Options())) << option.name << ": its default is another";
+  }
+}
+
+TEST(OptionsTest, ACommandsFlagsAreNoRuns) {
+  for (const char* flag : {"--help", "-h", "--version", "--progress", "--options-json"}) {
+    Options o;
+    EXPECT_TRUE(parse_options(1, &flag, true, &o).ok());
+    EXPECT_EQ(parse_options(1, &flag, false, &o).code, MDEPLOY_USAGE) << flag;
+  }
+}
+
+TEST(OptionsTest, ListsForPeopleAndPrograms) {
+  const std::string help = help_text();
+  JsonValue list;
+  ASSERT_EQ(parse_json(options_json(), "options", &list).message, "");
+  ASSERT_EQ(list.items.size(), option_table().size());
+  for (size_t i = 0; i < list.items.size(); ++i) {
+    const OptionInfo& option = option_table()[i];
+    EXPECT_EQ(list.items[i].find("name")->string, option.name);
+    EXPECT_NE(help.find(std::string("\n  ") + option.name), std::string::npos) << option.name;
+    if (option.kind != OptionInfo::Kind::kNumber) continue;
+    EXPECT_EQ(list.items[i].find("max")->number, option.high);
+  }
+}
+
+TEST(OptionsTest, WhatMustGoTogether) {
   Options good;
   good.init_path = good.predict_path = good.manifest_path = "x";
   EXPECT_TRUE(validate(good).ok());
@@ -73,30 +135,8 @@ TEST(Args, Validation) {
   EXPECT_TRUE(refused([](Options& o) { o.init_path.clear(); }));
   EXPECT_TRUE(refused([](Options& o) { o.manifest_path.clear(); })) << "no shapes";
   EXPECT_TRUE(refused([](Options& o) { o.output_dir = "o"; })) << "no input to answer";
-  EXPECT_TRUE(refused([](Options& o) { o.runs = 0; }));
-  EXPECT_TRUE(refused([](Options& o) { o.rounds = 0; }));
-  EXPECT_TRUE(refused([](Options& o) { o.threads = 1000; }));
-  EXPECT_TRUE(refused([](Options& o) { o.tolerance = -1; }));
-  EXPECT_TRUE(refused([](Options& o) { o.min_seconds = -1; }));
-  EXPECT_TRUE(refused([](Options& o) { o.cooldown_seconds = 1e9; }));
-  EXPECT_TRUE(refused([](Options& o) { o.sustained_minutes = -0.5; }));
+  EXPECT_TRUE(refused([](Options& o) { o.picture_path = "p", o.inputs = {"x"}; }));
   EXPECT_TRUE(refused([](Options& o) { o.runner = "browser"; }));
-}
-
-TEST(Args, CStructDefaultsAreTheCommandLines) {
-  mdeploy_harness_options c{};
-  c.struct_size = sizeof c;
-  const Options from_c = options_from_c(c);
-  Arguments a;
-  ASSERT_TRUE(parse({}, &a).ok());
-  EXPECT_EQ(from_c.tolerance, a.options.tolerance);
-  EXPECT_EQ(from_c.affinity, a.options.affinity);
-  EXPECT_EQ(from_c.rounds, a.options.rounds);
-  EXPECT_EQ(from_c.warmup, a.options.warmup);
-  EXPECT_EQ(from_c.runs, a.options.runs);
-  EXPECT_EQ(from_c.runner, a.options.runner);
-  c.warmup = -1;
-  EXPECT_EQ(options_from_c(c).warmup, 0);
 }
 
 }  // namespace

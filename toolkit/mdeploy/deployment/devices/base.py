@@ -9,14 +9,14 @@ on ``close``.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 from mdeploy.errors import InputError
 
-__all__ = ["BenchOptions", "Completed", "Device", "DeviceInfo", "relative_path"]
+__all__ = ["BenchOptions", "Completed", "Device", "DeviceInfo", "MeasureFlag", "relative_path"]
 
 
 @dataclass(frozen=True)
@@ -45,34 +45,63 @@ class DeviceInfo:
 
 
 @dataclass(frozen=True)
+class MeasureFlag:
+    """A flag of the harness that says how to measure, as ``mdeploy bench`` takes it and hands it on.
+
+    The harness has its own list with the same names and ranges (``mdeploy-harness --options-json``); a test holds the
+    two against each other.
+    """
+
+    name: str
+    kind: type[int] | type[float] | type[str] | type[bool]
+    help: str
+    low: float | None = None
+    high: float | None = None
+    metavar: str | None = None
+
+
+def _flag(name: str, kind: type[int] | type[float] | type[str] | type[bool], help: str, **rest: Any) -> Any:
+    return field(default=False if kind is bool else None, metadata={"flag": MeasureFlag(name, kind, help, **rest)})
+
+
+@dataclass(frozen=True)
 class BenchOptions:
     """What a bench asks of the harness; None leaves the choice to the harness, which reports it."""
 
-    threads: int | None = None
-    warmup: int | None = None
-    runs: int | None = None
-    min_seconds: float | None = None
-    cooldown_seconds: float | None = None
-    rounds: int | None = None
-    affinity: str | None = None
-    sustained_minutes: float | None = None
-    profile: bool = False
+    threads: int | None = _flag("--threads", int, "Default: the chosen cores, at most 4.", low=1, high=256)
+    warmup: int | None = _flag("--warmup", int, "Untimed runs. Default: until latency is stable.", low=0, high=10**6)
+    runs: int | None = _flag(
+        "--runs", int, "Timed runs per round. Default: at least 10 and --min-seconds.", low=1, high=10**7
+    )
+    min_seconds: float | None = _flag(
+        "--min-seconds", float, "A round lasts at least this long. Default: 1.", low=0, high=86400
+    )
+    cooldown_seconds: float | None = _flag(
+        "--cooldown", float, "Idle seconds before each round.", low=0, high=86400, metavar="S"
+    )
+    rounds: int | None = _flag("--rounds", int, "Repeat warm-up and timed runs. Default: 1.", low=1, high=1000)
+    affinity: str | None = _flag(
+        "--affinity", str, "all, big (default), little, or a hexadecimal mask of cores.", metavar="A"
+    )
+    sustained_minutes: float | None = _flag(
+        "--sustained", float, "Run on, with a median per minute.", low=0, high=1440, metavar="MIN"
+    )
+    profile: bool = _flag("--profile", bool, "Time every operator.")
     tolerance: float = 1e-5
+
+    @classmethod
+    def flags(cls) -> dict[str, MeasureFlag]:
+        """The flags by the name of their field, in the order of the fields."""
+        return {entry.name: entry.metadata["flag"] for entry in fields(cls) if "flag" in entry.metadata}
 
     def arguments(self) -> list[str]:
         """The harness flags that say the same."""
-        pairs = (
-            ("--threads", self.threads),
-            ("--warmup", self.warmup),
-            ("--runs", self.runs),
-            ("--min-seconds", self.min_seconds),
-            ("--cooldown", self.cooldown_seconds),
-            ("--rounds", self.rounds),
-            ("--affinity", self.affinity),
-            ("--sustained", self.sustained_minutes),
-        )
-        flags = [text for flag, value in pairs if value is not None for text in (flag, str(value))]
-        return flags + (["--profile"] if self.profile else [])
+        words: list[str] = []
+        for name, flag in self.flags().items():
+            value = getattr(self, name)
+            if value is not None and value is not False:
+                words += [flag.name] if value is True else [flag.name, str(value)]
+        return words
 
     def timeout_seconds(self, slowdown: float = 1.0) -> float:
         """An upper bound on a run that works: ``slowdown`` is 1 on a phone or a host, more under emulation."""

@@ -1,13 +1,12 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The native half of org.mdeploy.harness.NativeRunner: takes HarnessOptions to the harness's C API, and the harness's
+// The native half of org.mdeploy.harness.NativeRunner: takes the flags of HarnessOptions to the harness's C API, and the harness's
 // callbacks to DeviceReadings and Runner.Progress. Callbacks come on the thread that runs, so its JNIEnv serves them.
 #include <jni.h>
 
 #include <cmath>
 #include <cstdint>
-#include <deque>
 #include <string>
 #include <vector>
 
@@ -15,63 +14,25 @@
 
 namespace {
 
-// Reads the fields of one Java object by name. Strings are kept here as long as the options need them.
-class Fields {
- public:
-  Fields(JNIEnv* env, jobject object) : env_(env), object_(object), class_(env->GetObjectClass(object)) {}
+std::string text_of(JNIEnv* env, jstring value) {
+  if (value == nullptr || env->ExceptionCheck()) return "";
+  const char* chars = env->GetStringUTFChars(value, nullptr);
+  if (chars == nullptr) return "";
+  std::string text(chars);
+  env->ReleaseStringUTFChars(value, chars);
+  return text;
+}
 
-  const char* text(const char* name) {
-    const jfieldID field = id(name, "Ljava/lang/String;");
-    return field ? keep(static_cast<jstring>(env_->GetObjectField(object_, field))) : nullptr;
+std::vector<std::string> texts_of(JNIEnv* env, jobjectArray array) {
+  std::vector<std::string> texts;
+  const jsize count = env->GetArrayLength(array);
+  for (jsize i = 0; i < count && !env->ExceptionCheck(); ++i) {
+    auto value = static_cast<jstring>(env->GetObjectArrayElement(array, i));
+    texts.push_back(text_of(env, value));
+    env->DeleteLocalRef(value);
   }
-
-  std::vector<const char*> texts(const char* name) {
-    std::vector<const char*> result;
-    const jfieldID field = id(name, "[Ljava/lang/String;");
-    if (field == nullptr) return result;
-    auto array = static_cast<jobjectArray>(env_->GetObjectField(object_, field));
-    const jsize count = array ? env_->GetArrayLength(array) : 0;
-    for (jsize i = 0; i < count; ++i) {
-      result.push_back(keep(static_cast<jstring>(env_->GetObjectArrayElement(array, i))));
-    }
-    return result;
-  }
-
-  double number(const char* name) {
-    const jfieldID field = id(name, "D");
-    return field ? env_->GetDoubleField(object_, field) : 0;
-  }
-
-  int32_t integer(const char* name) {
-    const jfieldID field = id(name, "I");
-    return field ? env_->GetIntField(object_, field) : 0;
-  }
-
-  bool flag(const char* name) {
-    const jfieldID field = id(name, "Z");
-    return field && env_->GetBooleanField(object_, field);
-  }
-
- private:
-  jfieldID id(const char* name, const char* type) {
-    return env_->ExceptionCheck() ? nullptr : env_->GetFieldID(class_, name, type);
-  }
-
-  const char* keep(jstring value) {
-    if (value == nullptr) return nullptr;
-    const char* chars = env_->GetStringUTFChars(value, nullptr);
-    if (chars == nullptr) return nullptr;
-    kept_.emplace_back(chars);
-    env_->ReleaseStringUTFChars(value, chars);
-    env_->DeleteLocalRef(value);
-    return kept_.back().c_str();
-  }
-
-  JNIEnv* env_;
-  jobject object_;
-  jclass class_;
-  std::deque<std::string> kept_;
-};
+  return texts;
+}
 
 // What the callbacks need.
 struct Caller {
@@ -143,13 +104,7 @@ std::string call_text(JNIEnv* env, jobject object, const char* method) {
   if (env->ExceptionCheck()) return "";
   const jmethodID id = env->GetMethodID(env->GetObjectClass(object), method, "()Ljava/lang/String;");
   if (id == nullptr) return "";
-  auto value = static_cast<jstring>(env->CallObjectMethod(object, id));
-  if (value == nullptr || env->ExceptionCheck()) return "";
-  const char* chars = env->GetStringUTFChars(value, nullptr);
-  if (chars == nullptr) return "";
-  std::string text(chars);
-  env->ReleaseStringUTFChars(value, chars);
-  return text;
+  return text_of(env, static_cast<jstring>(env->CallObjectMethod(object, id)));
 }
 
 const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
@@ -173,31 +128,11 @@ JNIEXPORT void JNICALL Java_org_mdeploy_harness_NativeRunner_nativeCancel(JNIEnv
 }
 
 JNIEXPORT jint JNICALL Java_org_mdeploy_harness_NativeRunner_nativeRun(JNIEnv* env, jclass, jlong handle,
-                                                                       jobject java_options, jobject readings,
-                                                                       jobject progress, jstring runner) {
-  Fields fields(env, java_options);
-  const std::vector<const char*> inputs = fields.texts("inputs");
-  mdeploy_harness_options options = {};
-  options.struct_size = sizeof options;
-  options.init_path = fields.text("initPath");
-  options.predict_path = fields.text("predictPath");
-  options.manifest_path = fields.text("manifestPath");
-  options.inputs = inputs.data();
-  options.input_count = inputs.size();
-  options.picture_path = fields.text("picturePath");
-  options.output_dir = fields.text("outputDir");
-  options.golden_dir = fields.text("goldenDir");
-  options.tolerance = fields.number("tolerance");
-  options.threads = fields.integer("threads");
-  options.affinity = fields.text("affinity");
-  options.warmup = fields.integer("warmup");
-  options.runs = fields.integer("runs");
-  options.min_seconds = fields.number("minSeconds");
-  options.rounds = fields.integer("rounds");
-  options.cooldown_seconds = fields.number("cooldownSeconds");
-  options.sustained_minutes = fields.number("sustainedMinutes");
-  options.profile = fields.flag("profile");
-  options.report_path = fields.text("reportPath");
+                                                                       jobjectArray java_flags, jobject readings,
+                                                                       jobject progress) {
+  const std::vector<std::string> words = texts_of(env, java_flags);
+  std::vector<const char*> flags;
+  for (const std::string& word : words) flags.push_back(word.c_str());
 
   Caller caller = {env, readings, progress, nullptr, nullptr, nullptr, from_handle(handle)};
   if (!env->ExceptionCheck()) {
@@ -210,11 +145,7 @@ JNIEXPORT jint JNICALL Java_org_mdeploy_harness_NativeRunner_nativeRun(JNIEnv* e
   }
   const std::string model = call_text(env, readings, "model"), maker = call_text(env, readings, "manufacturer"),
                     soc = call_text(env, readings, "soc"), os_version = call_text(env, readings, "osVersion");
-  const char* runner_text = env->ExceptionCheck() ? nullptr : env->GetStringUTFChars(runner, nullptr);
-  if (runner_text == nullptr) return MDEPLOY_INTERNAL;  // the pending exception says what is wrong
-  const std::string runner_name(runner_text);
-  env->ReleaseStringUTFChars(runner, runner_text);
-  options.runner = runner_name.c_str();
+  if (env->ExceptionCheck()) return MDEPLOY_INTERNAL;  // the pending exception says what is wrong
 
   mdeploy_harness_host host = {};
   host.struct_size = sizeof host;
@@ -229,7 +160,7 @@ JNIEXPORT jint JNICALL Java_org_mdeploy_harness_NativeRunner_nativeRun(JNIEnv* e
   const jmethodID sdk = env->GetMethodID(env->GetObjectClass(readings), "sdk", "()I");
   if (sdk == nullptr) return MDEPLOY_INTERNAL;
   host.sdk = env->CallIntMethod(readings, sdk);
-  return mdeploy_harness_run(caller.harness, &options, &host);
+  return mdeploy_harness_run(caller.harness, flags.size(), flags.data(), &host);
 }
 
 }  // extern "C"

@@ -8,6 +8,7 @@ import java.io.File;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import org.json.JSONException;
 
@@ -119,27 +120,19 @@ final class BenchJob {
   }
 
   private HarnessOptions options(ModelManifest manifest, File model, File output, File reportFile) {
-    HarnessOptions options = new HarnessOptions().model(model);
-    options.measureAs(request);
-    options.reportPath = reportFile.getPath();
+    HarnessOptions options = new HarnessOptions(reportFile).model(model).measure(request.flags());
     if (request.picture != null) {
-      options.picturePath = request.picture.pam.getPath();
-      options.outputDir = output.getPath();
+      options.file("--picture", request.picture.pam).file("--output", output);
     } else if (request.goldenCase != null) {
-      options.inputs = new String[manifest.inputCount];
-      for (int i = 0; i < options.inputs.length; i++) {
-        options.inputs[i] = new File(model, ModelManifest.goldenPath(request.goldenCase, "input", i)).getPath();
+      for (int i = 0; i < manifest.inputCount; i++) {
+        options.file("--input", new File(model, ModelManifest.goldenPath(request.goldenCase, "input", i)));
       }
-      options.outputDir = output.getPath();
+      options.file("--output", output);
     }
     if (request.classifyOnly) {
-      options.warmup = -1;
-      options.runs = 1;
-    }
-    if (request.classifyOnly || manifest.goldenCases.isEmpty()) {
-      options.tolerance = 0;
-    } else {
-      options.goldenDir = new File(model, "golden").getPath();
+      options.measure(Arrays.asList("--warmup", "0", "--runs", "1"));
+    } else if (!manifest.goldenCases.isEmpty()) {
+      options.file("--golden", new File(model, "golden"));
     }
     return options;
   }

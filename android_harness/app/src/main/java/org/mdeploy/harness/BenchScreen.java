@@ -75,16 +75,21 @@ final class BenchScreen {
   /** The benchmark that the choices on the screen ask for. */
   BenchRequest benchRequest() {
     BenchRequest request = withCores(new BenchRequest());
-    request.sustainedMinutes = SUSTAINED_MINUTES[sustained.getSelectedItemPosition()];
+    int minutes = SUSTAINED_MINUTES[sustained.getSelectedItemPosition()];
+    if (minutes > 0) {
+      request.measure("--sustained", minutes);
+    }
     // With an input given, the harness hands back its output too: the classes of a golden picture come for free.
     request.goldenCase = manifest == null ? null : manifest.pictureCase;
     return request;
   }
 
   BenchRequest withCores(BenchRequest request) {
-    request.threads = THREADS[threads.getSelectedItemPosition()];
-    request.affinity = CORES[cores.getSelectedItemPosition()];
-    return request;
+    int count = THREADS[threads.getSelectedItemPosition()];
+    if (count > 0) {
+      request.measure("--threads", count);
+    }
+    return request.measure("--affinity", CORES[cores.getSelectedItemPosition()]);
   }
 
   /** The golden case chosen, or null where the model has none. */

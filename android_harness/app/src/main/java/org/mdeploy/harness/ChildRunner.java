@@ -44,10 +44,8 @@ final class ChildRunner implements Runner {
     }
     List<String> command = new ArrayList<>();
     command.add(executable.getPath());
-    command.addAll(options.arguments());
-    command.add("--runner");
-    command.add(name());
     command.add("--progress");
+    command.addAll(options.arguments(name()));
     Process child;
     synchronized (this) {
       if (cancelled) {
@@ -76,7 +74,7 @@ final class ChildRunner implements Runner {
       }
       throw new IOException("the harness was ended by signal " + (status - 128) + (status == 137 ? " (out of memory?)" : ""));
     }
-    if (status != Status.OK && !new File(options.reportPath).isFile() && !lastLine.isEmpty()) {
+    if (status != Status.OK && !options.report().isFile() && !lastLine.isEmpty()) {
       throw new HarnessException(status, lastLine);
     }
     return status;

@@ -6,81 +6,48 @@ import java.io.File;
 import java.util.ArrayList;
 import java.util.List;
 
-/**
- * The options of the harness, field by field as in {@code mdeploy/harness.h}. Zero and null leave the choice to the
- * harness. The JNI library reads these fields and those of {@link MeasureOptions} by name.
- */
-final class HarnessOptions extends MeasureOptions {
-  String initPath;
-  String predictPath;
-  String manifestPath;
-  String[] inputs = {};
-  String picturePath;
-  String outputDir;
-  String goldenDir;
-  String reportPath;
+/** What the app asks of the harness, as flags of the command {@code mdeploy-harness}, whichever way it is run. */
+final class HarnessOptions {
+  private final List<String> files = new ArrayList<>();
+  private final List<String> measure = new ArrayList<>();
+  private final File report;
 
-  /** Fills in the nets and the manifest of an unpacked model. */
+  /** @param report the file that the harness writes its report to */
+  HarnessOptions(File report) {
+    this.report = report;
+    file("--report", report);
+  }
+
+  File report() {
+    return report;
+  }
+
+  /** The nets and the manifest of an unpacked model. */
   HarnessOptions model(File directory) {
-    initPath = new File(directory, "init_net.pb").getPath();
-    predictPath = new File(directory, "predict_net.pb").getPath();
-    manifestPath = new File(directory, "manifest.json").getPath();
+    file("--init", new File(directory, "init_net.pb"));
+    file("--predict", new File(directory, "predict_net.pb"));
+    return file("--manifest", new File(directory, "manifest.json"));
+  }
+
+  HarnessOptions file(String flag, File file) {
+    files.add(flag);
+    files.add(file.getPath());
     return this;
   }
 
-  /** The same options as flags of the command {@code mdeploy-harness}. */
-  List<String> arguments() {
-    List<String> flags = new ArrayList<>();
-    text(flags, "--init", initPath);
-    text(flags, "--predict", predictPath);
-    text(flags, "--manifest", manifestPath);
-    for (String input : inputs) {
-      text(flags, "--input", input);
-    }
-    text(flags, "--picture", picturePath);
-    text(flags, "--output", outputDir);
-    text(flags, "--golden", goldenDir);
-    if (tolerance != 0) {
-      // The command writes "exactly equal" as 0, the C API as a negative number.
-      text(flags, "--tol", Double.toString(Math.max(0, tolerance)));
-    }
-    count(flags, "--threads", threads);
-    text(flags, "--affinity", affinity);
-    if (warmup != 0) {
-      // The command writes "none" as 0, the C API as a negative number.
-      flags.add("--warmup");
-      flags.add(Integer.toString(Math.max(0, warmup)));
-    }
-    count(flags, "--runs", runs);
-    number(flags, "--min-seconds", minSeconds);
-    count(flags, "--rounds", rounds);
-    number(flags, "--cooldown", cooldownSeconds);
-    number(flags, "--sustained", sustainedMinutes);
-    if (profile) {
-      flags.add("--profile");
-    }
-    text(flags, "--report", reportPath);
+  /** How to measure. These may be a stranger's words: the harness takes none among them that names a file. */
+  HarnessOptions measure(List<String> flags) {
+    measure.addAll(flags);
+    return this;
+  }
+
+  /** All flags, with the name of what starts the harness. */
+  List<String> arguments(String runner) {
+    List<String> flags = new ArrayList<>(files);
+    flags.add("--runner");
+    flags.add(runner);
+    flags.add("--");
+    flags.addAll(measure);
     return flags;
-  }
-
-  private static void text(List<String> flags, String flag, String value) {
-    if (value != null) {
-      flags.add(flag);
-      flags.add(value);
-    }
-  }
-
-  private static void count(List<String> flags, String flag, int value) {
-    if (value != 0) {
-      flags.add(flag);
-      flags.add(Integer.toString(value));
-    }
-  }
-
-  private static void number(List<String> flags, String flag, double value) {
-    if (value != 0) {
-      flags.add(flag);
-      flags.add(Double.toString(value));
-    }
   }
 }

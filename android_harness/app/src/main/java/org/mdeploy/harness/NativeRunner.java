@@ -28,7 +28,8 @@ final class NativeRunner implements Runner {
   @Override
   public int run(HarnessOptions options, DeviceReadings readings, Progress progress) {
     try {
-      return nativeRun(handle, options, readings, progress, name());
+      String[] flags = options.arguments(name()).toArray(new String[0]);
+      return nativeRun(handle, flags, readings, progress);
     } finally {
       synchronized (this) {
         freed = true;
@@ -55,8 +56,7 @@ final class NativeRunner implements Runner {
 
   private static native long nativeCreate();
 
-  private static native int nativeRun(
-      long handle, HarnessOptions options, DeviceReadings readings, Progress progress, String runner);
+  private static native int nativeRun(long handle, String[] flags, DeviceReadings readings, Progress progress);
 
   private static native void nativeCancel(long handle);
 

@@ -104,7 +104,7 @@ public final class CollectTest {
   public void theUserSendsAReport() throws Exception {
     MainActivity activity = app.start();
     BenchRequest request = new BenchRequest();
-    request.runs = 3;
+    request.measure("--runs", 3);
     app.controller().start(request);
     app.waitForEnd();
     sendTo(url, "");

@@ -42,7 +42,7 @@ public final class MainActivityTest {
 
   private static BenchRequest longRun() {
     BenchRequest request = new BenchRequest();
-    request.minSeconds = 60;
+    request.measure("--min-seconds", 60);
     return request;
   }
 
@@ -102,7 +102,7 @@ public final class MainActivityTest {
   public void runsAsAChildProcess() throws Exception {
     app.start();
     BenchRequest request = new BenchRequest();
-    request.runs = 5;
+    request.measure("--runs", 5);
     assertTrue(app.controller().start(request, new ChildRunner(AppRule.nativeLibraryDir())));
     Outcome outcome = app.waitForEnd();
     assertEquals(outcome.error, Status.OK, outcome.status);
@@ -208,7 +208,7 @@ public final class MainActivityTest {
   public void theBackgroundIsNotedInTheReport() {
     app.start();
     BenchRequest request = new BenchRequest();
-    request.minSeconds = 1;
+    request.measure("--min-seconds", 1);
     app.controller().start(request);
     app.waitForPhase("measure");
     app.activity.pause().stop();
@@ -222,7 +222,7 @@ public final class MainActivityTest {
   public void lowMemoryIsNotedInTheReport() throws Exception {
     app.start();
     BenchRequest request = new BenchRequest();
-    request.minSeconds = 1;
+    request.measure("--min-seconds", 1);
     app.controller().start(request);
     app.waitForPhase("measure");
     app.activity.get().onTrimMemory(android.content.ComponentCallbacks2.TRIM_MEMORY_RUNNING_CRITICAL);
@@ -304,7 +304,7 @@ public final class MainActivityTest {
     app.activity.newIntent(new Intent()
         .putExtra(MainActivity.EXTRA_ID, "host-2").putExtra(MainActivity.EXTRA_ARGS, "--init /etc/passwd"));
     assertEquals(
-        "MDeployDone id=host-2 exit=2 status=usage error=--init is not a flag of the app",
+        "MDeployDone id=host-2 exit=2 status=usage error=the flags are not of letters, digits and . + - = alone",
         AppRule.logged("MDeployDone").get(0));
     app.controller().start(longRun());
     app.activity.newIntent(new Intent().putExtra(MainActivity.EXTRA_ID, "host-3"));
@@ -314,10 +314,21 @@ public final class MainActivityTest {
   }
 
   @Test
+  public void aStrangersFlagThatNamesAFileIsRefusedByTheHarness() throws Exception {
+    app.start();
+    app.activity.newIntent(new Intent()
+        .putExtra(MainActivity.EXTRA_ID, "host-4").putExtra(MainActivity.EXTRA_ARGS, "--runs 2 --output out"));
+    Outcome outcome = app.waitForEnd();
+    assertEquals(Status.USAGE, outcome.status);
+    assertTrue(outcome.error, outcome.error.startsWith("--output: "));
+    assertEquals("usage", report(outcome).getString("status"));
+  }
+
+  @Test
   public void reportsAreSharedBySystemMeans() throws Exception {
     MainActivity activity = app.start();
     BenchRequest request = new BenchRequest();
-    request.runs = 3;
+    request.measure("--runs", 3);
     app.controller().start(request);
     Outcome outcome = app.waitForEnd();
     app.click(R.id.share);

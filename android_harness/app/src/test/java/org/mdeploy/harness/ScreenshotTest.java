@@ -41,7 +41,7 @@ public final class ScreenshotTest {
   private void draw(String name) throws Exception {
     app.start();
     BenchRequest request = new BenchRequest();
-    request.runs = 200;
+    request.measure("--runs", 200);
     request.goldenCase = new ModelStore(app.activity.get()).manifest().pictureCase;
     app.controller().start(request);
     app.waitForEnd();

@@ -10,7 +10,7 @@ NATIVE_SOURCES := $(shell find runtime -name '*.cc' -o -name '*.h' -o -name '*.i
 export PATH := $(abspath $(BIN)):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup native harnesses android-base demo packages test test-native test-neon test-python lint format types clean
+.PHONY: help setup native harnesses android-base demo packages test test-native test-neon test-python lint format types docs clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -67,6 +67,9 @@ format: $(VENV)/.installed  ## let ruff write
 
 types: $(VENV)/.installed  ## mypy, strict
 	mypy
+
+docs: $(VENV)/.native  ## generated pages of docs/; ARGS="--runs --long" for those that take longer
+	$(BIN)/python -m tools.docs $(ARGS)
 
 clean:           ## remove builds, keep the environment
 	rm -rf build dist *.egg-info toolkit/mdeploy/_native

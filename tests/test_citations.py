@@ -37,7 +37,7 @@ SHELL_LIKE = {".sh", ".txt", ".toml", ".yaml", ".yml", ".cmake", ""}
 # Flags of other programs, where no program's name stands before them on the line.
 FOREIGN_FLAGS = {"--environment-variables", "--gc-sections", "--no-build-isolation", "--parallel"}
 SYSTEM_HEADERS = {"arm_neon.h", "jni.h"}
-OUTPUTS = ("toolkit/mdeploy/_native", "table4.md", "table5.md")  # what programs write
+OUTPUTS = ("android_harness/target", "toolkit/mdeploy/_native", "table4.md", "table5.md")  # what programs write
 FOREIGN_PROGRAMS = re.compile(
     r"\b(adb|am|apksigner|aws|build/\S+|cmake|ctest|gcloud|git|gradlew?|mvn|ninja|pip|pip3|torchrun|zig|bin/pip|sdkmanager)\b"
 )
@@ -85,8 +85,8 @@ def declared_flags(root: Path, names: list[str]) -> Iterator[str]:
     for name in names:
         path = root / name
         if path.suffix in {".py", *C_LIKE} and path.name != "test_citations.py":
-            for literal in re.findall(r"[\"'](--[a-z][\w-]*(?:[/ =]\S*)?)[\"']", path.read_text(encoding="utf-8")):
-                yield from re.findall(r"--[a-z][\w-]*", literal)
+            for literal in re.findall(r"[\"'](--[a-z][\w-]*(?:/--[\w-]+)?)[\"'=]", path.read_text(encoding="utf-8")):
+                yield from literal.split("/")
 
 
 def headings(text: str) -> frozenset[str]:

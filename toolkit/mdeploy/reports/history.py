@@ -42,6 +42,10 @@ DATABASE_VARIABLE = "MDEPLOY_DB"
 _LOCK_SECONDS = 30.0
 _APPLICATION_ID = 0x6D646570  # "mdep", so that another program's file is not written into
 
+_SELECT_RUNS = (
+    "SELECT id, created, kind, artifact, target, outcome, headline, json_extract(document, '$.threads') FROM runs"
+)
+
 # Statement lists by the version that they lead to; only ever append.
 _MIGRATIONS: tuple[tuple[str, ...], ...] = (
     (
@@ -119,8 +123,7 @@ class History:
         """List runs, newest first."""
         if not self.path.exists():
             return []
-        query = "SELECT id, created, kind, artifact, target, outcome, headline, json_extract(document, '$.threads')"
-        query += " FROM runs WHERE 1"
+        query = f"{_SELECT_RUNS} WHERE 1"
         values: list[Any] = []
         for column, value in (("artifact", artifact), ("kind", kind)):
             if value is not None:
@@ -133,6 +136,15 @@ class History:
         with self._open() as connection:
             return [Run(*row) for row in connection.execute(query, values)]
 
+    def run(self, number: int) -> Run:
+        """Return one run. Raises ``InputError`` where there is none of that number."""
+        if self.path.exists():
+            with self._open() as connection:
+                row = connection.execute(f"{_SELECT_RUNS} WHERE id = ?", (number,)).fetchone()
+            if row is not None:
+                return Run(*row)
+        raise self._no_run(number)
+
     def document(self, run: int) -> dict[str, Any]:
         """Return the document of a run."""
         if self.path.exists():
@@ -141,7 +153,10 @@ class History:
             if row is not None:
                 document: dict[str, Any] = parse_json(row[0], f"{self.path}: run {run}")
                 return document
-        raise InputError(f"{self.path}: there is no run {run}; `mdeploy history` lists them")
+        raise self._no_run(run)
+
+    def _no_run(self, number: int) -> InputError:
+        return InputError(f"{self.path}: there is no run {number}; `mdeploy history` lists them")
 
     @contextmanager
     def _open(self, create: bool = False) -> Iterator[sqlite3.Connection]:

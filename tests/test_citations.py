@@ -139,6 +139,8 @@ def said(name: str, text: str) -> Iterator[tuple[int, str, bool]]:
         for number, line in enumerate(text.splitlines(), 1):
             comment = re.search(r"//.*|^\s*/?\*.*", line)
             strings = re.findall(r'"((?:[^"\\]|\\.)*)"', line[: comment.start()] if comment else line)
+            if "/test" in f"/{name}":  # strings of tests are data
+                strings = []
             for part in (*strings, *([comment[0]] if comment else ())):
                 yield number, part, False
     elif suffix in SHELL_LIKE:
@@ -187,7 +189,7 @@ def _files(line: str, name: str, there: Known) -> Iterator[str]:
     for path in re.findall(rf"(?<![\w./{{}}<>$-])((?:{'|'.join(map(re.escape, FOLDERS))})/[\w./*+-]*\w/?)", line):
         if not _exists(path, there) and not _exists(f"{Path(name).parent}/{path}", there):
             yield f"{path} does not exist"
-    for path in re.findall(r"(?<![\w./{}*$<>-])([\w-]+(?:/[\w-]+)*\.(?:md|cc|h|inc|proto))(?![\w*-]|\.\w)", line):
+    for path in re.findall(r"(?<![\w./{}*$<>-])([\w-]+(?:/[\w-]+)*\.(?:md|py|cc|h|inc|proto))(?![\w*(-]|\.\w)", line):
         if path.split("/")[0] in FOLDERS or path in SYSTEM_HEADERS or path.startswith(OUTPUTS) or "#include" in line:
             continue
         ours = any(f == path or f.endswith(f"/{path}") for f in there.files)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ast
 import io
+import os
 import re
 import subprocess
 import tokenize
@@ -48,6 +49,8 @@ class Known:
     """What may be cited."""
 
     files: frozenset[str]
+    paths: frozenset[str]
+    """Files and folders."""
     headings: Mapping[str, frozenset[str]]
     targets: frozenset[str]
     verbs: Mapping[str, Mapping[str, frozenset[str]]]
@@ -109,6 +112,7 @@ def known() -> Known:
     flags = {*declared_flags(ROOT, files), *(f for tree in verbs.values() for own in tree.values() for f in own)}
     return Known(
         frozenset(files),
+        frozenset({*files, *(str(parent) for file in files for parent in Path(file).parents)}),
         {name: headings((ROOT / name).read_text(encoding="utf-8")) for name in files if name.endswith(".md")},
         frozenset(re.findall(r"^([a-z][\w-]*):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M)),
         verbs,
@@ -213,8 +217,11 @@ def _sections(line: str, name: str, there: Known) -> Iterator[str]:
             if number not in there.headings.get(path, ()):
                 yield f"{path} has no section {number}"
     if name.endswith(".md"):
+        for path in re.findall(r"\]\(([^)#:\s]+)[)#]", line):
+            if os.path.normpath(Path(name).parent / path) not in there.paths:
+                yield f"the link to {path} leads nowhere"
         for path, anchor in re.findall(r"\]\(([^)#:\s]*)#([\w-]+)\)", line):
-            target = (Path(name).parent / path).as_posix() if path else name
+            target = os.path.normpath(Path(name).parent / path) if path else name
             if anchor not in there.headings.get(target, ()):
                 yield f"{target} has no heading #{anchor}"
 
@@ -274,6 +281,7 @@ PLANTED = {
     "section": ("a.h", "// docs/caffe2.md section 12", "docs/caffe2.md has no section 12"),
     "section, the last of two": ("a.h", "// docs/caffe2.md sections 1 to 40", "docs/caffe2.md has no section 40"),
     "heading": ("README.md", "[x](CONTRIBUTING.md#nothing)", "CONTRIBUTING.md has no heading #nothing"),
+    "link": ("docs/a.md", "[x](nothing.txt)", "the link to nothing.txt leads nowhere"),
     "flag in a message": ("a.py", 'x = "convert the float32 model; --int17 quantises it"', "no program has --int17"),
     "flag in Java": ("A.java", 'String s = "give --no-flag-of-ours";', "no program has --no-flag-of-ours"),
     "flag of another verb": ("a.md", "`mdeploy inspect x --runs 3`", "mdeploy inspect has no --runs"),

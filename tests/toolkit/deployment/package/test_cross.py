@@ -9,11 +9,12 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
-from mdeploy.deployment.package import cross
+from mdeploy.deployment.package import cross, zig
 from mdeploy.deployment.package.elf import read_elf
 from mdeploy.errors import InputError, UnavailableError, UsageError
 
@@ -73,18 +74,19 @@ class FakeCompiler:
         self.builds: list[str] = []
         monkeypatch.setattr(cross, "_PACKAGE", tmp_path / "tree" / "toolkit" / "mdeploy")
         monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-        monkeypatch.setattr(cross, "_build", self._build)
+        monkeypatch.setattr(cross, "build", self._build)
         self.entered = threading.Event()
         self.go_on = threading.Event()
         self.go_on.set()
 
-    def _build(self, target: cross.Target, sources: Path, built: Path, _report: cross.Report) -> None:
+    def _build(self, wanted: Mapping[zig.Target, Path], sources: Path, _tell: cross.Tell) -> None:
         assert sources == self.sources
-        self.builds.append(target.abi)
+        self.builds += [target.abi for target in wanted]
         self.entered.set()
         assert self.go_on.wait(60)
-        built.write_text(target.abi)
-        built.chmod(0o755)
+        for target, built in wanted.items():
+            built.write_text(target.abi)
+            built.chmod(0o755)
 
 
 @pytest.fixture
@@ -153,10 +155,17 @@ def test_two_at_once_build_once(compiler: FakeCompiler) -> None:
     assert "waiting for another process" in said[0]
 
 
+def test_what_is_missing_is_built_together(compiler: FakeCompiler) -> None:
+    cross.harness("armeabi-v7a")
+    found = cross.harnesses(cross.ANDROID_ABIS)
+    assert list(found) == list(cross.ANDROID_ABIS)
+    assert all(path.read_text() == abi for abi, path in found.items())
+    assert compiler.builds == ["armeabi-v7a", "arm64-v8a", "x86_64"]
+
+
 def test_a_source_that_does_not_compile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    original = cross._build
     tree = FakeCompiler(monkeypatch, tmp_path)
-    monkeypatch.setattr(cross, "_build", original)
+    monkeypatch.setattr(cross, "build", zig.build)
 
     def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
         assert command[:4] == [sys.executable, "-m", "ziglang", "c++"]
@@ -170,29 +179,66 @@ def test_a_source_that_does_not_compile(monkeypatch: pytest.MonkeyPatch, tmp_pat
     assert tree.builds == []
 
 
-def test_objects_are_compiled_without_the_linker_s_flags(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """With --gc-sections zig would leave nothing of an object. The link gets them in the order of their names."""
-    original = cross._build
-    FakeCompiler(monkeypatch, tmp_path)
-    monkeypatch.setattr(cross, "_build", original)
-    monkeypatch.setattr(cross, "_check", lambda _path, _target: None)
-    calls: list[list[str]] = []
+class FakeZig:
+    """Takes every call of zig, leaves an empty result, and keeps "objects" where zig would."""
 
-    def run(command: list[str], **_options: object) -> subprocess.CompletedProcess[str]:
-        calls.append(command)
-        Path(command[-1]).write_text("")
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+        FakeCompiler(monkeypatch, tmp_path)
+        monkeypatch.setattr(cross, "build", zig.build)
+        monkeypatch.setattr(zig, "_check", lambda _path, _target: None)
+        monkeypatch.setattr(zig, "_TELL_SECONDS", 0.01)
+        monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR", raising=False)
+        monkeypatch.setattr(subprocess, "run", self._run)
+        self.kept = tmp_path / "cache" / "zig" / "o"
+        self.calls: list[list[str]] = []
+        self.libraries_may_end = threading.Event()
+        self.libraries_may_end.set()
+
+    def _run(
+        self, command: list[str], cwd: Path, env: dict[str, str], **_options: object
+    ) -> subprocess.CompletedProcess[str]:
+        assert env["ZIG_GLOBAL_CACHE_DIR"] == str(self.kept.parent)
+        self.calls.append(command)
+        if "empty.cc" in command:
+            for number in range(30):
+                (self.kept / str(number)).mkdir(parents=True, exist_ok=True)
+            assert self.libraries_may_end.wait(60)
+        (cwd / command[-1]).write_text("")
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(subprocess, "run", run)
+
+def test_objects_are_compiled_without_the_linker_s_flags(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """With --gc-sections zig would leave nothing of an object. The link gets them in the order of their names."""
+    fake = FakeZig(monkeypatch, tmp_path)
     said: list[str] = []
     cross.harness("arm64-v8a", said.append)
-    compiled = [call for call in calls if "-c" in call]
+    compiled = [call for call in fake.calls if "-c" in call]
     assert {call[call.index("-c") + 1] for call in compiled} == {"src/a.cc", "harness/src/main.cc"}
     assert not [word for call in compiled for word in call if word.startswith("-Wl,")]
-    (link,) = [call for call in calls if "-c" not in call]
+    empty, link = [call for call in fake.calls if "-c" not in call]
+    assert "empty.cc" in empty
+    # zig keeps its libraries by the flags: with others, the link would make them again.
+    ours = [word for word in link if not word.endswith(".o") and word != link[-1]]
+    assert ours == [word for word in empty if word != "empty.cc" and word != empty[-1]]
     assert "-Wl,--gc-sections" in link
     assert [Path(word).name for word in link if word.endswith(".o")] == ["0.o", "1.o"]
-    assert "2 of 2 files" in said[-1]
+    assert "2 of 2 files" in said[-2]
+
+
+def test_progress_goes_on_while_zig_makes_its_libraries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake = FakeZig(monkeypatch, tmp_path)
+    fake.libraries_may_end.clear()
+    monkeypatch.setattr(zig, "_cores", lambda: 4)  # one for the objects, while each target's libraries hold one
+    said: list[str] = []
+
+    def tell(message: str) -> None:
+        said.append(message)
+        if "6 of 6 files; of zig's C and C++ libraries 24 files" in message:  # 30 kept, of which 6 are counted as ours
+            fake.libraries_may_end.set()
+
+    cross.harnesses(cross.ANDROID_ABIS, tell)
+    assert fake.libraries_may_end.is_set()
+    assert said[-1] == "linking the harness for arm64-v8a, armeabi-v7a, x86_64"
 
 
 def test_without_zig_the_message_says_what_to_do(compiler: FakeCompiler, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,10 +248,10 @@ def test_without_zig_the_message_says_what_to_do(compiler: FakeCompiler, monkeyp
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "version", missing)
-    cross._zig_version.cache_clear()
+    zig.zig_version.cache_clear()
     with pytest.raises(UnavailableError, match="pip install ziglang"):
         cross.harness("arm64-v8a")
-    cross._zig_version.cache_clear()
+    zig.zig_version.cache_clear()
 
 
 def test_a_cache_that_cannot_be_written(

@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from mdeploy.deployment.devices.base import BenchOptions, Completed, Device
@@ -14,6 +13,7 @@ from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS, payload
 from mdeploy.errors import InputError, MdeployError, UnavailableError, error_for_status
 from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.report import Report, find_report_line
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["check_result", "run_bench"]
 
@@ -24,7 +24,7 @@ def run_bench(
     artifact: Artifact,
     device: Device,
     options: BenchOptions,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
 ) -> Report:
     """Run the harness on ``device`` and return its report, whatever its status.
 

@@ -17,15 +17,14 @@ from typing import Any
 from mdeploy.deployment.devices import Opener, openers
 from mdeploy.deployment.devices.base import BenchOptions
 from mdeploy.deployment.devices.bench import check_result, run_bench
-from mdeploy.deployment.package.cross import ANDROID_ABIS, harness
+from mdeploy.deployment.package.cross import ANDROID_ABIS, harnesses
 from mdeploy.errors import MdeployError, UsageError
 from mdeploy.files import check_writable, replace_file
 from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.report import Report
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["Outcome", "bench_all"]
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def bench_all(
     *,
     app: bool = False,
     keystore: Path | None = None,
-    tell: Tell = lambda _message: None,
+    tell: Tell = quiet,
 ) -> list[Outcome]:
     """Bench on every device that ``selectors`` name, phones at the same time, and keep the reports in ``folder``.
 
@@ -76,8 +75,7 @@ def bench_all(
     phones = {name: opener for name, opener in named.items() if name.startswith("adb:")}
     if len(phones) > 1:
         # Built once and before, where several would wait for one another.
-        for abi in ANDROID_ABIS:
-            harness(abi, tell)
+        harnesses(ANDROID_ABIS, tell)
     outcomes = _parallel({name: partial(_bench, artifact, opener, options, tell) for name, opener in phones.items()})
     for name, opener in named.items():  # one after the other: they share this machine's cores
         if name not in phones:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from mdeploy.deployment.devices import openers
 from mdeploy.deployment.devices.base import BenchOptions
 from mdeploy.deployment.devices.bench import check_result, run_bench
 from mdeploy.errors import UsageError
 from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.report import Report
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["bench_pairs"]
 
@@ -22,7 +21,7 @@ def bench_pairs(
     selector: str,
     options: BenchOptions,
     pairs: int,
-    tell: Callable[[str], None] = lambda _message: None,
+    tell: Tell = quiet,
 ) -> tuple[str, list[tuple[Report, Report]]]:
     """Run both ``pairs`` times, each run a process of its own; return the device's name and the reports of each pair.
 

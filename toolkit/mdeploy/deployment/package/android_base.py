@@ -14,15 +14,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from mdeploy.deployment.package.apk import BASE_PATH
 from mdeploy.deployment.package.apk_zip import ApkWriter, raw_entries
-from mdeploy.deployment.package.cross import ANDROID_ABIS, harness
+from mdeploy.deployment.package.cross import ANDROID_ABIS, harnesses
 from mdeploy.errors import MdeployError, UnavailableError
 from mdeploy.files import whole_file
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["HARNESS_LIBRARY", "build_base", "maven_lock"]
 
@@ -35,10 +36,8 @@ _TOOLS = {"mvn": "maven", "javac": "openjdk-17-jdk-headless", "aapt2": "aapt"}
 _FRAMEWORK_PACKAGE = "android-framework-res"
 _MAVEN_SECONDS = 1800
 
-Tell = Callable[[str], None]
 
-
-def build_base(output: Path = BASE_PATH, tell: Tell = lambda _message: None) -> Path:
+def build_base(output: Path = BASE_PATH, tell: Tell = quiet) -> Path:
     """Build the base and return where it is.
 
     The same sources give the same bytes.
@@ -51,12 +50,12 @@ def build_base(output: Path = BASE_PATH, tell: Tell = lambda _message: None) -> 
             "the app's base is built from a source tree of mdeploy, and this is an installed package"
         )
     _require_tools(tell)
-    harnesses = {abi: harness(abi, tell) for abi in ANDROID_ABIS}
+    executables = harnesses(ANDROID_ABIS, tell)
     output.parent.mkdir(parents=True, exist_ok=True)
     with whole_file(output) as stream, maven_lock():
         tell("compiling the app (Maven; downloads what it needs the first time)")
         _run_maven()
-        _write(ApkWriter(stream), harnesses)
+        _write(ApkWriter(stream), executables)
     return output
 
 
@@ -70,12 +69,12 @@ def maven_lock() -> Iterator[None]:
         yield
 
 
-def _write(apk: ApkWriter, harnesses: dict[str, Path]) -> None:
+def _write(apk: ApkWriter, executables: dict[str, Path]) -> None:
     target = _PROJECT / "target"
     apk.add_stored("classes.dex", target / "classes.dex")
     for entry in sorted(raw_entries(target / "resources.apk"), key=lambda entry: entry.name):
         apk.add_raw(entry)
-    for abi, path in harnesses.items():
+    for abi, path in executables.items():
         apk.add_stored(f"lib/{abi}/{HARNESS_LIBRARY}", path)
     apk.finish()
 

@@ -27,7 +27,7 @@ ASSET_DIRECTORY = "assets/model"
 """Where the artifact lies inside the APK; the app opens it as ``model/`` of its assets."""
 
 BASE_PATH = Path(__file__).resolve().parents[2] / "_native" / "android-base.zip"
-"""Where the base is built, and where wheels carry it."""
+"""Where the base is built; a wheel made from that source tree carries it."""
 
 _REQUIRED_ENTRIES = ("AndroidManifest.xml", "classes.dex", "resources.arsc")
 

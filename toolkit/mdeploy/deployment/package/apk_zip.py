@@ -19,6 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from mdeploy.errors import InputError
+from mdeploy.files import cannot_read
 
 __all__ = ["LIBRARY_ALIGNMENT", "STORED_ALIGNMENT", "ApkWriter", "RawEntry", "alignment_of", "raw_entries"]
 
@@ -123,7 +124,7 @@ class ApkWriter:
                     crc, size = zlib.crc32(chunk, crc), size + len(chunk)
                     self._stream.write(chunk)
         except OSError as error:
-            raise InputError(f"cannot read {source}: {error.strerror or error}") from error
+            raise cannot_read(source, error) from error
         if size != expected:
             raise InputError(f"{source} changed while it was being packaged")
         entry = self._written[-1]

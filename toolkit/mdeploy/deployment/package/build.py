@@ -4,15 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 from mdeploy.deployment.package.archive import Entry, write_zip
-from mdeploy.deployment.package.cross import ANDROID_ABIS, HARNESS, harness, host_abi
+from mdeploy.deployment.package.cross import ANDROID_ABIS, HARNESS, harnesses, host_abi
 from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS, payload
 from mdeploy.errors import UnavailableError, UsageError
 from mdeploy.formats.artifact import Artifact
+from mdeploy.progress import Tell, quiet
 
 __all__ = ["TARGETS", "build_zip"]
 
@@ -43,9 +43,7 @@ Exit codes: 0 done; 1 parity failed; 2 usage; 3 input missing, corrupt or refuse
 """
 
 
-def build_zip(
-    artifact: Artifact, target: str, folder: Path, tell: Callable[[str], None] = lambda _message: None
-) -> Path:
+def build_zip(artifact: Artifact, target: str, folder: Path, tell: Tell = quiet) -> Path:
     """Write ``folder/NAME-TARGET.zip`` and return it. ``target`` is ``android`` or ``host``.
 
     The same artifact and harnesses give the same bytes.
@@ -60,19 +58,19 @@ def build_zip(
     if target not in TARGETS:
         raise UsageError(f"--target {target}: must be {' or '.join(TARGETS)}")
     path = folder / f"{artifact.name}-{target}.zip"
-    harnesses = {abi: harness(abi, tell) for abi in ANDROID_ABIS} if target == "android" else _host(tell)
-    entries = [Entry(f"{abi}/{HARNESS}", executable, executable=True) for abi, executable in harnesses.items()]
+    executables = harnesses(ANDROID_ABIS, tell) if target == "android" else _host(tell)
+    entries = [Entry(f"{abi}/{HARNESS}", executable, executable=True) for abi, executable in executables.items()]
     for name, source in payload(artifact).items():
         entries.append(Entry(name, source, stored=source.suffix in _STORED_SUFFIXES))
-    entries.append(Entry("run.sh", _script(target, next(iter(harnesses))).encode(), executable=True))
-    entries.append(Entry("README.md", _readme(artifact.name, target, path.name, list(harnesses)).encode()))
+    entries.append(Entry("run.sh", _script(target, next(iter(executables))).encode(), executable=True))
+    entries.append(Entry("README.md", _readme(artifact.name, target, path.name, list(executables)).encode()))
     tell(f"writing {path}")
     write_zip(path, entries)
     return path
 
 
-def _host(tell: Callable[[str], None]) -> dict[str, Path]:
-    return {host_abi(): harness("host", tell)}
+def _host(tell: Tell) -> dict[str, Path]:
+    return {host_abi(): harnesses(["host"], tell)["host"]}
 
 
 def _script(target: str, abi: str) -> str:

@@ -2,53 +2,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """The harness for every ABI: found where a wheel carries it, else built once by the zig cross-compiler and cached.
 
-``python -m mdeploy.deployment.package.cross`` builds all of them.
+``python -m mdeploy.deployment.package.cross`` builds all of them. The cache is the user's and knows a build by the hash
+of all that goes into it, so that a second checkout builds nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import importlib.metadata
 import os
 import platform
-import shutil
-import subprocess
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
-from functools import cache
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mdeploy.deployment.package.elf import PAGE_BYTES, read_elf
+from mdeploy.deployment.package.zig import Target, build, flags, zig_version
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.files import cache_folder
-from mdeploy.native.sources import digest, source_files
+from mdeploy.native.sources import digest
+from mdeploy.progress import Tell, quiet
 
-__all__ = ["ANDROID_ABIS", "HARNESS", "Target", "harness", "host_abi", "runtime_sources"]
+__all__ = ["ANDROID_ABIS", "HARNESS", "harness", "harnesses", "host_abi", "runtime_sources"]
 
 HARNESS = "mdeploy-harness"
 ANDROID_ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 
-Report = Callable[[str], None]
-
 _PACKAGE = Path(__file__).resolve().parents[2]
-_BUILD_SECONDS = 1800.0
 _RECIPE = "objects, then linked by name"  # a new recipe may give other bytes for the same sources
-_STEPS = 10  # of a build, as its progress is told
-
-
-@dataclass(frozen=True)
-class Target:
-    """How one ABI is compiled: zig's name for it, its flags, and the ELF machine that must come out ("" for Mach-O)."""
-
-    abi: str
-    triple: str
-    machine: str
-    flags: tuple[str, ...] = ()
-
+_LINE_SECONDS = 10.0  # between two lines of progress where they are no spinner's
 
 # musl, because a static executable of it makes only system calls that Android's seccomp policy for apps allows.
 # ARMv7 phones since API 21 have NEON, which the ABI name alone does not promise to the compiler.
@@ -62,20 +44,6 @@ TARGETS = {
         Target("macos-x86_64", "x86_64-macos", ""),
     )
 }
-
-_COMPILE = (
-    *("-std=c++17", "-O2", "-DNDEBUG", "-fvisibility=hidden"),
-    # For size: exceptions need unwinding only where they can pass.
-    *("-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections"),
-)
-_LINK_ELF = (
-    "-static",
-    "-s",
-    "-Wl,--gc-sections",
-    f"-Wl,-z,max-page-size={PAGE_BYTES}",
-    f"-Wl,-z,common-page-size={PAGE_BYTES}",
-)
-_LINK_MACHO = ("-Wl,-dead_strip",)
 
 
 def host_abi() -> str:
@@ -93,29 +61,36 @@ def host_abi() -> str:
     return found
 
 
-def harness(abi: str, report: Report = lambda _message: None) -> Path:
-    """Return the harness executable for ``abi``: ``host``, or one of Android's.
+def harness(abi: str, tell: Tell = quiet) -> Path:
+    """Return the harness executable for ``abi``: ``host``, or one of Android's. See ``harnesses``."""
+    return harnesses([abi], tell)[abi]
 
-    Looked for in the installed package, then in the cache, then built (minutes the first time). ``report`` is told what
-    takes long.
+
+def harnesses(abis: Sequence[str], tell: Tell = quiet) -> dict[str, Path]:
+    """Return the harness executable for each of ``abis``: ``host``, or one of Android's.
+
+    Looked for in the installed package, then in the cache; what is in neither is built, all of it together (minutes the
+    first time). ``tell`` is told how far that is.
 
     Raises:
         UsageError: there is no such ABI.
-        UnavailableError: it is nowhere and cannot be built here; the message says what is missing.
+        UnavailableError: one is nowhere and cannot be built here; the message says what is missing.
     """
-    target = TARGETS.get(host_abi() if abi == "host" else abi)
-    if target is None:
-        raise UsageError(f"ABI {abi}: must be host, {', '.join(ANDROID_ABIS)}")
-    carried = _carried(abi, target)
-    if carried is not None:
-        return carried
-    sources = runtime_sources()
-    if sources is None:
-        raise UnavailableError(
-            f"no harness for {target.abi} in this installation, and no runtime sources to build it from; "
-            "reinstall mdeploy from a wheel or a source tree"
-        )
-    return _cached_build(target, sources, report)
+    found: dict[str, Path] = {}
+    missing: dict[str, Target] = {}
+    for abi in abis:
+        target = TARGETS.get(host_abi() if abi == "host" else abi)
+        if target is None:
+            raise UsageError(f"ABI {abi}: must be host, {', '.join(ANDROID_ABIS)}")
+        carried = _carried(abi, target)
+        if carried is None:
+            missing[abi] = target
+        else:
+            found[abi] = carried
+    if missing:
+        built = _cached_builds(list(missing.values()), tell)
+        found |= {abi: built[target] for abi, target in missing.items()}
+    return {abi: found[abi] for abi in abis}
 
 
 def runtime_sources() -> Path | None:
@@ -134,39 +109,35 @@ def _carried(abi: str, target: Target) -> Path | None:
     return next((path for path in candidates if path.is_file() and os.access(path, os.X_OK)), None)
 
 
-@cache
-def _zig_version() -> str:
-    try:
-        return importlib.metadata.version("ziglang")
-    except importlib.metadata.PackageNotFoundError:
-        raise UnavailableError("building the harness needs the zig compiler: pip install ziglang") from None
-
-
-def _flags(target: Target) -> tuple[str, ...]:
-    return (*_COMPILE, *target.flags, *(_LINK_ELF if target.machine else _LINK_MACHO))
-
-
 def _key(target: Target, sources: Path) -> str:
     """SHA-256 of all that the executable depends on."""
-    return digest(sources, repr((_RECIPE, target, _flags(target), _zig_version())).encode())
+    return digest(sources, repr((_RECIPE, target, flags(target), zig_version())).encode())
 
 
-def _cached_build(target: Target, sources: Path, report: Report) -> Path:
+def _cached_builds(targets: Sequence[Target], tell: Tell) -> dict[Target, Path]:
+    sources = runtime_sources()
+    if sources is None:
+        raise UnavailableError(
+            f"no harness for {targets[0].abi} in this installation, and no runtime sources to build it from; "
+            "reinstall mdeploy from a wheel or a source tree"
+        )
     kept = cache_folder("harness")
-    place = kept / _key(target, sources) / target.abi
-    built = place / HARNESS
-    if built.is_file():
-        return built
+    places = {target: kept / _key(target, sources) / target.abi / HARNESS for target in targets}
+    if all(built.is_file() for built in places.values()):
+        return places
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        for built in places.values():
+            built.parent.mkdir(parents=True, exist_ok=True)
         # One build at a time, of whatever: it keeps every core busy by itself, and builds share zig's cache.
-        with _lock(kept / ".lock", lambda: report("waiting for another process that builds a harness")):
-            if not built.is_file():
-                report(f"building the harness for {target.abi} (minutes the first time, then cached)")
-                _build(target, sources, built, report)
+        with _lock(kept / ".lock", lambda: tell("waiting for another process that builds a harness")):
+            wanted = {target: built for target, built in places.items() if not built.is_file()}
+            if wanted:
+                names = ", ".join(target.abi for target in wanted)
+                tell(f"building the harness for {names} (minutes the first time, then kept in {kept})")
+                build(wanted, sources, tell)
     except OSError as error:
-        raise UnavailableError(f"cannot build the harness in {place}: {error.strerror or error}") from error
-    return built
+        raise UnavailableError(f"cannot build the harness in {kept}: {error.strerror or error}") from error
+    return places
 
 
 @contextlib.contextmanager
@@ -180,75 +151,22 @@ def _lock(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
         yield
 
 
-def _build(target: Target, sources: Path, built: Path, report: Report) -> None:
-    """Compile and link into ``built``, whole or not at all.
+class _Lines:
+    """Progress as lines on stderr, one now and then, for a log."""
 
-    zig compiles the files of one call one after the other, so each file is a call of its own, as many at a time as
-    there are cores. The linker gets the objects in the order of their names: the same sources give the same bytes.
-    """
-    files = [path.relative_to(sources) for path in source_files(sources) if path.suffix == ".cc"]
-    with tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-") as name:
-        folder = Path(name)
-        objects = [folder / f"{number}.o" for number in range(len(files))]
-        with ThreadPoolExecutor(len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count()) as pool:
-            jobs = [
-                pool.submit(_zig, target, sources, built, "-c", str(file), "-o", str(place))
-                for file, place in zip(files, objects, strict=True)
-            ]
-            try:
-                for number, job in enumerate(as_completed(jobs), 1):
-                    job.result()
-                    if number * _STEPS // len(jobs) > (number - 1) * _STEPS // len(jobs):
-                        report(f"building the harness for {target.abi}: {number} of {len(jobs)} files")
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        partial = folder / HARNESS
-        _zig(target, sources, built, *map(str, objects), "-o", str(partial))
-        _check(partial, target)
-        shutil.move(partial, built)
+    def __init__(self) -> None:
+        self._next = 0.0
 
-
-def _zig(target: Target, sources: Path, built: Path, *arguments: str) -> None:
-    """Call the compiler. Warnings are the business of the builds with the developers' flags."""
-    flags, linking = _flags(target), "-c" not in arguments
-    command = [
-        *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
-        # zig links a single object too: --gc-sections would leave nothing of it.
-        *(flag for flag in flags if linking or not flag.startswith("-Wl,")),
-        # What the report says about its compiler.
-        f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags)}"',
-        *("-I", "include", "-I", "src", "-I", "harness/include", "-I", "harness/src", "-w"),
-        *arguments,
-    ]
-    try:
-        done = subprocess.run(command, cwd=sources, capture_output=True, text=True, timeout=_BUILD_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        raise UnavailableError(f"building the harness for {target.abi} did not end in {_BUILD_SECONDS:g} s") from None
-    if done.returncode != 0:
-        log = built.parent / "build.log"
-        log.write_text(done.stderr)
-        lines = [line.strip() for line in done.stderr.splitlines() if "error" in line]
-        raise UnavailableError(
-            f"the harness for {target.abi} cannot be compiled: {lines[0] if lines else 'zig failed'} (see {log})"
-        )
-
-
-def _check(path: Path, target: Target) -> None:
-    if not target.machine:
-        return
-    elf = read_elf(path)
-    if elf.machine != target.machine or not elf.static or not elf.stripped or elf.load_alignment < PAGE_BYTES:
-        raise MdeployError(
-            f"zig built no static, stripped, {PAGE_BYTES}-byte aligned {target.machine} executable: {elf}"
-        )
+    def __call__(self, message: str) -> None:
+        if time.monotonic() >= self._next:
+            print(message, file=sys.stderr, flush=True)
+            self._next = time.monotonic() + _LINE_SECONDS
 
 
 def main() -> int:
     """Build every harness; print where each one is."""
     try:
-        for abi in ("host", *ANDROID_ABIS):
-            path = harness(abi, lambda message: print(message, file=sys.stderr, flush=True))
+        for abi, path in harnesses(("host", *ANDROID_ABIS), _Lines()).items():
             print(f"{abi}\t{path}\t{path.stat().st_size} bytes")
     except MdeployError as error:
         print(f"mdeploy: {error}", file=sys.stderr)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdeploy.errors import InputError
+from mdeploy.files import cannot_read
 
 __all__ = ["PAGE_BYTES", "ElfSummary", "read_elf"]
 
@@ -59,7 +60,7 @@ def read_elf(path: Path) -> ElfSummary:
             struct.unpack_from("<I", data, sections + i * section_size + 4)[0] for i in range(section_count)
         ]
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+        raise cannot_read(path, error) from error
     except (struct.error, IndexError) as error:
         raise InputError(f"{path}: a broken ELF file") from error
     return ElfSummary(

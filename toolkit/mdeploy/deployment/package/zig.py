@@ -1,0 +1,204 @@
+# SPDX-FileCopyrightText: The mdeploy authors
+# SPDX-License-Identifier: Apache-2.0
+"""Compiles the harness for other machines with the zig compiler of PyPI's ``ziglang``."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from mdeploy.deployment.package.elf import PAGE_BYTES, read_elf
+from mdeploy.errors import MdeployError, UnavailableError
+from mdeploy.native.sources import source_files
+from mdeploy.progress import Tell
+
+__all__ = ["Target", "build", "flags", "zig_version"]
+
+_BUILD_SECONDS = 1800.0
+_TELL_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Target:
+    """How one ABI is compiled: zig's name for it, its flags, and the ELF machine that must come out ("" for Mach-O)."""
+
+    abi: str
+    triple: str
+    machine: str
+    flags: tuple[str, ...] = ()
+
+
+_COMPILE = (
+    *("-std=c++17", "-O2", "-DNDEBUG", "-fvisibility=hidden"),
+    # For size: exceptions need unwinding only where they can pass.
+    *("-fno-asynchronous-unwind-tables", "-ffunction-sections", "-fdata-sections"),
+)
+_LINK_ELF = (
+    "-static",
+    "-s",
+    "-Wl,--gc-sections",
+    f"-Wl,-z,max-page-size={PAGE_BYTES}",
+    f"-Wl,-z,common-page-size={PAGE_BYTES}",
+)
+_LINK_MACHO = ("-Wl,-dead_strip",)
+
+
+@cache
+def zig_version() -> str:
+    """The version of the compiler. Raises ``UnavailableError`` where it is not installed."""
+    try:
+        return importlib.metadata.version("ziglang")
+    except importlib.metadata.PackageNotFoundError:
+        raise UnavailableError("building the harness needs the zig compiler: pip install ziglang") from None
+
+
+def flags(target: Target) -> tuple[str, ...]:
+    """What a build of ``target`` is compiled and linked with."""
+    return (*_COMPILE, *target.flags, *(_LINK_ELF if target.machine else _LINK_MACHO))
+
+
+def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell) -> None:
+    """Build the harness of every target in ``wanted`` to its path, each whole or not at all.
+
+    zig compiles the files of one call one after the other, its own as well: the C and C++ libraries of a target, which
+    it makes when it first links for it and then keeps, take about as long as our sources. So each source is a call of
+    its own and so are the libraries of each target, as many at a time as there are cores. The linker gets the objects
+    in the order of their names: the same sources give the same bytes.
+
+    Raises:
+        UnavailableError: something does not compile; the message names file and line.
+    """
+    names = ", ".join(target.abi for target in wanted)
+    files = [path.relative_to(sources) for path in source_files(sources) if path.suffix == ".cc"]
+    with ExitStack() as stack:
+        folders = {
+            target: Path(stack.enter_context(tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-")))
+            for target, built in wanted.items()
+        }
+        kept = _kept_by_zig()
+        pool = stack.enter_context(ThreadPoolExecutor(_cores()))
+        try:
+            libraries = [pool.submit(_make_libraries, target, wanted[target], folders[target]) for target in wanted]
+            objects = [
+                pool.submit(_zig, target, sources, built, "-c", str(file), "-o", f"{folders[target] / str(number)}.o")
+                for target, built in wanted.items()
+                for number, file in enumerate(files)
+            ]
+            _watch(names, libraries, objects, kept, tell)
+            tell(f"linking the harness for {names}")
+            links = [
+                pool.submit(_link, target, sources, wanted[target], folders[target], len(files)) for target in wanted
+            ]
+            for link in links:
+                link.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _watch(names: str, libraries: list[Future[None]], objects: list[Future[None]], kept: int, tell: Tell) -> None:
+    """Wait for all of it, and say every second how far it is.
+
+    zig's own files are counted where it keeps them, and there were ``kept`` before; it does not say how many come.
+    """
+    pending: set[Future[None]] = {*libraries, *objects}
+    said = ""
+    while pending:
+        done, pending = wait(pending, _TELL_SECONDS, FIRST_EXCEPTION)
+        for job in done:
+            job.result()
+        compiled = sum(job.done() for job in objects)
+        message = f"building the harness for {names}: {compiled} of {len(objects)} files"
+        if not all(job.done() for job in libraries):
+            message += f"; of zig's C and C++ libraries {max(_kept_by_zig() - kept - compiled, 0)} files"
+        if message != said:
+            tell(message)
+            said = message
+
+
+def _make_libraries(target: Target, built: Path, folder: Path) -> None:
+    """Let zig make its libraries for a target, by linking a program of nothing."""
+    if target.machine:  # on macOS they are the system's
+        (folder / "empty.cc").write_text("int main() { return 0; }\n")
+        _zig(target, folder, built, "empty.cc", "-o", "empty")
+
+
+def _link(target: Target, sources: Path, built: Path, folder: Path, count: int) -> None:
+    partial = folder / built.name
+    _zig(target, sources, built, *(str(folder / f"{number}.o") for number in range(count)), "-o", str(partial))
+    _check(partial, target)
+    shutil.move(partial, built)
+
+
+def _zig(target: Target, folder: Path, built: Path, *arguments: str) -> None:
+    """Call the compiler in ``folder``. Warnings are the business of the builds with the developers' flags."""
+    linking = "-c" not in arguments
+    command = [
+        *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
+        # zig links a single object too: --gc-sections would leave nothing of it.
+        *(flag for flag in flags(target) if linking or not flag.startswith("-Wl,")),
+        # What the report says about its compiler.
+        f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags(target))}"',
+        *("-I", "include", "-I", "src", "-I", "harness/include", "-I", "harness/src", "-w"),
+        *arguments,
+    ]
+    environment = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(_zig_cache())}
+    try:
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=_BUILD_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired:
+        raise UnavailableError(f"building the harness for {target.abi} did not end in {_BUILD_SECONDS:g} s") from None
+    if done.returncode != 0:
+        log = built.parent / "build.log"
+        log.write_text(done.stderr)
+        lines = [line.strip() for line in done.stderr.splitlines() if "error" in line]
+        raise UnavailableError(
+            f"the harness for {target.abi} cannot be compiled: {lines[0] if lines else 'zig failed'} (see {log})"
+        )
+
+
+def _zig_cache() -> Path:
+    """Where zig keeps what it has compiled: its own rule, which we name to it so that we look in the same place."""
+    named = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
+    if named:
+        return Path(named)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "zig"
+
+
+def _kept_by_zig() -> int:
+    """How many results of compilations zig keeps."""
+    try:
+        return len(os.listdir(_zig_cache() / "o"))  # noqa: PTH208 - a thousand names a second: no Path for each
+    except OSError:
+        return 0
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check(path: Path, target: Target) -> None:
+    if not target.machine:
+        return
+    elf = read_elf(path)
+    if elf.machine != target.machine or not elf.static or not elf.stripped or elf.load_alignment < PAGE_BYTES:
+        raise MdeployError(
+            f"zig built no static, stripped, {PAGE_BYTES}-byte aligned {target.machine} executable: {elf}"
+        )

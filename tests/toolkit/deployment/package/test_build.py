@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from mdeploy.cli.main import run
 from mdeploy.deployment.package import build
 from mdeploy.deployment.package.archive import Entry, write_zip
 from mdeploy.deployment.package.build import build_zip
@@ -103,12 +104,29 @@ def test_scripts_are_portable_shell() -> None:
 
 def test_the_readme_tells_how(tiny_artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     host = harness("host")
-    monkeypatch.setattr(build, "harness", lambda _abi, _tell: host)  # which harness is in it does not matter here
+    monkeypatch.setattr(build, "harnesses", lambda abis, _tell: dict.fromkeys(abis, host))  # any will do here
     with zipfile.ZipFile(build_zip(tiny_artifact, "android", tmp_path)) as archive:
         readme, script = archive.read("README.md").decode(), archive.read("run.sh").decode()
     assert "unzip tiny-android.zip -d tiny" in readme
     assert "--init init_net.pb --predict predict_net.pb --manifest manifest.json --golden golden" in readme
+    assert "USB debugging" in readme
     assert "@" not in script.replace('"$@"', "")
+
+
+def test_the_readme_s_commands_take_the_report(
+    tiny_artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = unpack(build_zip(tiny_artifact, "host", tmp_path), tmp_path / "unpacked")
+    readme = (folder / "README.md").read_text()
+    assert "USB" not in readme
+    monkeypatch.chdir(folder)
+    subprocess.run(["./run.sh", "--runs", "20", "--warmup", "0"], check=True, capture_output=True)
+    shutil.copy("report.json", "earlier.json")
+    commands = [line.split()[1:] for line in readme.splitlines() if line.startswith("    mdeploy ")]
+    assert [command[0] for command in commands] == ["report", "diff"]
+    for command in commands:
+        assert run(command) == 0, command
+    assert "tiny" in (folder / "report.html").read_text()
 
 
 def test_targets(tiny_artifact: Artifact, tmp_path: Path) -> None:

@@ -35,11 +35,26 @@ run.sh                        runs it {where} and leaves the report in report.js
     cd {name}
     ./run.sh --threads 1
 
-Or by hand: {by_hand}
+{before}Or by hand: {by_hand}
 ./mdeploy-harness {arguments} --report report.json
+
+Afterwards report.json has every latency, and says whether the outputs were those of PyTorch. Where mdeploy is:
+
+    mdeploy report report.json -o report.html
+    mdeploy diff earlier.json report.json
+
+The first draws it as a page. The second says whether it is faster or slower than an earlier report.
 
 Exit codes: 0 done; 1 parity failed; 2 usage; 3 input missing, corrupt or refused; 4 unsupported operator;
 5 something needed is missing; 70 internal error; 130 interrupted.
+"""
+
+
+_BEFORE_ANDROID = """\
+Before: adb (Android's platform-tools) must be on PATH, and USB debugging on. On the phone: Settings, About phone, tap
+"Build number" seven times; then Settings, System, Developer options, USB debugging. Plug it in and allow this computer
+when the phone asks; `adb devices` then lists it as "device".
+
 """
 
 
@@ -86,6 +101,7 @@ def _readme(name: str, target: str, file: str, abis: list[str]) -> str:
         abis=", ".join(abis),
         where="on the Android device that adb sees" if android else "on this machine",
         file=file,
+        before=_BEFORE_ANDROID if android else "",
         by_hand="push the files and one ABI's harness to /data/local/tmp/x, then in an `adb shell` there"
         if android
         else f"with {abis[0]}/mdeploy-harness",

@@ -5,53 +5,90 @@
 PYTHON ?= python3
 VENV ?= .venv
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+# Where torch is taken from, if not from PyPI: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX ?=
+export TORCH_INDEX
+export PACKAGES
 BIN := $(VENV)/bin
 NATIVE_SOURCES := $(shell find runtime -name '*.cc' -o -name '*.h' -o -name '*.inc' -o -name 'CMakeLists.txt' -o -name '*.cmake')
 export PATH := $(abspath $(BIN)):$(PATH)
 
+# Without bytecode for what is never imported: a third of pip's time. In a pipe it says each large download in a line.
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
+SAY_DOWNLOADS := sed -nE 's/^ *(Downloading [^ ]+ \([0-9.]+ MB\)|Installing collected packages).*/  \1/p'
+SHELL := bash
+.SHELLFLAGS := -o pipefail -c
+
+# A compiler cache, where one is installed, for the builds of the tests: the same sources in another checkout are the
+# same to it.
+ifneq ($(shell command -v ccache),)
+CCACHED := CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$(CURDIR) CCACHE_NOHASHDIR=1
+endif
+
 .DEFAULT_GOAL := help
-.PHONY: help setup native harnesses android-base demo packages test test-native test-neon test-python lint format types docs clean
+.PHONY: help setup environment native harnesses android-base demo packages test test-quick test-native test-neon test-python \
+	lint format types docs clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
 
-setup: native harnesses  ## virtual environment, packages, native builds
+setup: environment harnesses  ## virtual environment with what tests need, native builds
 
-$(VENV)/.installed: pyproject.toml setup.py
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mdeploy needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
+# Downloads wait for the network and compilers for the processor: both at once.
+environment:
+	+@$(MAKE) --no-print-directory -j2 $(VENV)/.installed $(VENV)/.native
+
+$(VENV)/.tools:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mdeploy needs Python 3.10 or newer; name one with make PYTHON=python3.11")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'setuptools>=77' 'cmake>=3.22' ninja
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e '.[dev]'
-	touch $@ $(VENV)/.native
+	$(PIP_INSTALL) --quiet 'setuptools>=77' 'cmake>=3.22' ninja
+	@touch $@
 
-$(VENV)/.native: $(VENV)/.installed $(NATIVE_SOURCES)
+# What the main job needs; .installed has what the tests need beside it.
+$(VENV)/.base: pyproject.toml setup.py | $(VENV)/.tools
+	@$(BIN)/python .ci/say_sizes.py base
+	$(if $(TORCH_INDEX),$(PIP_INSTALL) torch torchvision --index-url $(TORCH_INDEX) | $(SAY_DOWNLOADS))
+	$(PIP_INSTALL) --no-build-isolation -e . | $(SAY_DOWNLOADS)
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.base
+	@$(BIN)/python .ci/say_sizes.py dev
+	$(PIP_INSTALL) --no-build-isolation -e '.[dev]' | $(SAY_DOWNLOADS)
+	@touch $@
+
+$(VENV)/.native: $(NATIVE_SOURCES) | $(VENV)/.tools
 	$(BIN)/python setup.py --quiet build_ext --inplace
-	touch $@
+	@touch $@
 
 native: $(VENV)/.native  ## the runtime's shared library and the host harness
 
-harnesses: $(VENV)/.native  ## the static harness for each Android ABI (minutes the first time, then cached)
+harnesses: environment  ## the static harness for each Android ABI (minutes the first time, then cached)
 	$(BIN)/python -m mdeploy.deployment.package.cross
 
-android-base: $(VENV)/.native  ## the app's compiled base, from which `mdeploy package` makes an APK (needs apt and Maven)
+android-base: environment  ## the app's compiled base, from which `mdeploy package` makes an APK (needs apt and Maven)
 	$(BIN)/python -m mdeploy.deployment.package.android_base
 
-demo: setup      ## the main job on the bundled checkpoint
+demo:            ## the main job on the bundled checkpoint, with what it needs and no more
+	+@$(MAKE) --no-print-directory -j2 $(VENV)/.base $(VENV)/.native
 	$(BIN)/mdeploy demo
+	@echo && echo "mdeploy is in $(BIN): . $(BIN)/activate"
 
 test: packages setup test-native test-python  ## every test
+
+test-quick: environment  ## the Python tests but for those that take minutes
+	$(BIN)/python -m pytest -n $(JOBS) -m 'not slow'
 
 packages:        ## Debian packages that the tests use, where they may be installed
 	.ci/debian-packages
 
 test-native: $(VENV)/.installed  ## C++ tests under address and undefined-behaviour sanitizers (needs GoogleTest)
-	cmake -S runtime -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMDEPLOY_TESTS=ON -DMDEPLOY_SANITIZE=ON
-	cmake --build build/sanitize --parallel $(JOBS)
-	ctest --test-dir build/sanitize --output-on-failure
+	$(CCACHED) cmake -S runtime -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMDEPLOY_TESTS=ON -DMDEPLOY_SANITIZE=ON
+	$(CCACHED) cmake --build build/sanitize --parallel $(JOBS)
+	ctest --test-dir build/sanitize --parallel $(JOBS) --output-on-failure
 
 test-neon: $(VENV)/.installed  ## C++ tests of the NEON kernels, built by zig, under qemu (needs libgtest-dev, qemu-user-static)
-	cmake -S runtime -B build/neon -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/zig-arm64.cmake -DMDEPLOY_TESTS=ON -DMDEPLOY_SHARED=OFF -DMDEPLOY_HARNESS=OFF
-	cmake --build build/neon --parallel $(JOBS)
+	$(CCACHED) cmake -S runtime -B build/neon -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/zig-arm64.cmake -DMDEPLOY_TESTS=ON -DMDEPLOY_SHARED=OFF -DMDEPLOY_HARNESS=OFF
+	$(CCACHED) cmake --build build/neon --parallel $(JOBS)
 	ctest --test-dir build/neon --parallel $(JOBS) --output-on-failure
 
 test-python: setup  ## pytest

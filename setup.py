@@ -7,11 +7,16 @@ The metadata is in pyproject.toml. The runtime is loaded by ctypes, so one wheel
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
+import importlib
 import importlib.util
 import os
 import shutil
 import subprocess
 import sys
+import sysconfig
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -37,6 +42,8 @@ def _load(path: Path) -> ModuleType:
 
 
 SOURCES = _load(ROOT / "toolkit" / "mdeploy" / "native" / "sources.py")
+sys.path.insert(0, str(ROOT / "toolkit"))  # the toolkit imports what it needs only when it is used
+FILES = importlib.import_module("mdeploy.files")
 
 
 class BuildNative(build_ext):
@@ -45,16 +52,31 @@ class BuildNative(build_ext):
     def build_extension(self, ext: Extension) -> None:  # noqa: ARG002
         if sys.platform not in ("linux", "darwin"):
             raise SystemExit("mdeploy builds on Linux and macOS; on Windows use WSL")
-        self.digest = SOURCES.digest(RUNTIME)  # before the build: what changes meanwhile may not be in it
         build = ROOT / "build" / "native"  # kept, so that the next build compiles what changed
         build.mkdir(parents=True, exist_ok=True)
+        with _lock(build / ".lock"):  # pip builds too, while `make` does
+            self.digest = SOURCES.digest(RUNTIME)  # before the build: what changes meanwhile may not be in it
+            kept = _kept(self.digest)
+            if all((kept / name).is_file() for name in (LIBRARY, HARNESS)):
+                self._install(kept / LIBRARY, kept / HARNESS)
+                return
+            self._compile(build)
+            self._install(build / LIBRARY, build / "harness" / HARNESS)
+            if self.digest == SOURCES.digest(RUNTIME):
+                with contextlib.suppress(OSError):  # a home that cannot be written: then the next checkout compiles
+                    _replace(build / LIBRARY, kept / LIBRARY)
+                    _replace(build / "harness" / HARNESS, kept / HARNESS)
+
+    def _compile(self, build: Path) -> None:
         generator = ["-G", "Ninja"] if shutil.which("ninja") else []
         configure = ["cmake", "-S", RUNTIME, "-B", build, *generator, "-DCMAKE_BUILD_TYPE=Release"]
         configure.append("-DMDEPLOY_TESTS=OFF")
         jobs = os.environ.get("CMAKE_BUILD_PARALLEL_LEVEL") or str(os.cpu_count() or 2)
         subprocess.run(list(map(str, configure)), check=True)
         subprocess.run(["cmake", "--build", str(build), "--parallel", jobs], check=True)
-        for found in (build / LIBRARY, build / "harness" / HARNESS):
+
+    def _install(self, *built: Path) -> None:
+        for found in built:
             if not found.exists():
                 raise SystemExit(f"the CMake build made no {found.name}")
             _replace(found, Path(self.build_lib) / "mdeploy" / "_native" / found.name)
@@ -108,6 +130,29 @@ class NativeDistribution(Distribution):
 
     def has_ext_modules(self) -> bool:
         return True
+
+
+@contextlib.contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    import fcntl  # which Windows, where nothing is built, has not
+
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _kept(digest: str) -> Path:
+    """Where the user's cache keeps a build of these sources by this compiler: a second checkout takes it from there."""
+    found = hashlib.sha256(digest.encode())
+    for path in sorted((*RUNTIME.rglob("CMakeLists.txt"), *RUNTIME.rglob("*.cmake"), *RUNTIME.rglob("*.in"))):
+        found.update(f"\n{path.relative_to(RUNTIME).as_posix()}\n".encode() + path.read_bytes())
+    for name in ("CXX", "CXXFLAGS", "LDFLAGS", "MACOSX_DEPLOYMENT_TARGET"):
+        found.update(f"\n{name}={os.environ.get(name)}".encode())
+    compiler = shutil.which(os.environ.get("CXX", "c++")) or "g++"
+    with contextlib.suppress(OSError):  # without a compiler CMake says so
+        found.update(subprocess.run([compiler, "--version"], capture_output=True, check=False).stdout)
+    found.update(os.fsencode(sysconfig.get_platform()))
+    return FILES.cache_folder("native") / found.hexdigest()
 
 
 def _replace(source: Path, destination: Path) -> None:

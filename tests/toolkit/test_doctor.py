@@ -20,7 +20,7 @@ def test_findings_are_true() -> None:
     findings = {(finding.kind, finding.name): finding for finding in examine().findings}
     assert findings["backend", "torch"].version == importlib.metadata.version("torch")
     assert findings["package", "numpy"].version == importlib.metadata.version("numpy")
-    assert findings["tool", "cmake"].found == (shutil.which("cmake") is not None)
+    assert findings["tool", "C++ compiler"].found == any(map(shutil.which, ("c++", "g++", "clang++")))
     assert all(
         finding.version for finding in findings.values() if finding.found and finding.kind not in ("tool", "build")
     )
@@ -28,12 +28,26 @@ def test_findings_are_true() -> None:
 
 def test_what_is_missing_has_a_remedy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.delenv("MDEPLOY_CAFFE2_PYTHON", raising=False)
     missing = {finding.name: finding for finding in examine().findings if not finding.found}
     assert {"adb", "qemu-aarch64", "caffe2"} <= set(missing)
     assert missing["caffe2"].install == "mdeploy doctor --install-caffe2"
     assert all(finding.install for finding in missing.values())
+    assert missing["adb"].detail == "1 MB to fetch"
+
+
+def test_a_tool_beside_this_python_is_found(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where the environment is not activated, its programs are not on PATH."""
+    program = tmp_path / "bin" / "cmake"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\necho cmake version 3.99.1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sysconfig.get_path", lambda _name: str(program.parent))
+    (found,) = [finding for finding in examine().findings if finding.name == "cmake"]
+    assert (found.found, found.version, found.detail) == (True, "3.99.1", str(program))
 
 
 def test_a_missing_runtime_is_5(

@@ -10,6 +10,7 @@ import platform
 import re
 import shutil
 import subprocess
+import sysconfig
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,8 @@ _PACKAGES = {
     "protobuf": "reading and writing nets",
     "numpy": "everything",
 }
+
+_SIZES = {"torch": "3 GB to fetch on Linux, most of it CUDA, 0.2 GB from PyTorch's own index for CPUs"}
 
 _PROBE_SECONDS = 20
 
@@ -75,23 +78,26 @@ class _Tool:
     programs: tuple[str, ...]
     needed_for: str
     install: str
+    size: str
     version_flag: str = "--version"
 
 
 _TOOLS = (
-    _Tool("C++ compiler", ("c++", "g++", "clang++"), "building mdeploy itself from source", "apt install g++"),
-    _Tool("cmake", ("cmake",), "building mdeploy itself from source", "pip install cmake"),
+    _Tool("C++ compiler", ("c++", "g++", "clang++"), "building mdeploy itself from source", "apt install g++", "60 MB"),
+    _Tool("cmake", ("cmake",), "building mdeploy itself from source", "pip install cmake", "30 MB"),
     _Tool(
         "qemu-aarch64",
         ("qemu-aarch64-static", "qemu-aarch64"),
         "bench --device qemu: the arm64 code without a phone",
         "apt install qemu-user-static",
+        "63 MB",
     ),
     _Tool(
         "adb",
         ("adb",),
         "bench --device adb: Android phones",
         "apt install adb (macOS: brew install android-platform-tools)",
+        "1 MB",
         "version",
     ),
 )
@@ -149,22 +155,40 @@ def _makers() -> Iterator[Finding]:
 def _packages() -> Iterator[Finding]:
     for name, needed_for in _PACKAGES.items():
         version = _package_version(name)
+        detail = _SIZES.get(name, "") if version is None else ""
         yield Finding(
-            "package", name, version is not None, version or "", needed_for, "", f"pip install {name}", required=True
+            "package",
+            name,
+            version is not None,
+            version or "",
+            needed_for,
+            detail,
+            f"pip install {name}",
+            required=True,
         )
 
 
 def _ziglang() -> Finding:
     version = _package_version("ziglang")
     needed_for = "package --target android: cross-compiling the harness"
-    return Finding("tool", "ziglang", version is not None, version or "", needed_for, "", "pip install ziglang", True)
+    detail = "" if version else "101 MB to fetch"
+    return Finding(
+        "tool", "ziglang", version is not None, version or "", needed_for, detail, "pip install ziglang", True
+    )
 
 
 def _tools() -> Iterator[Finding]:
     for tool in _TOOLS:
-        path = next(filter(None, map(shutil.which, tool.programs)), None)
+        path = next(filter(None, map(_which, tool.programs)), None)
         version = _program_version(path, tool.version_flag) if path else ""
-        yield Finding("tool", tool.name, path is not None, version, tool.needed_for, path or "", tool.install)
+        detail = path or f"{tool.size} to fetch"
+        yield Finding("tool", tool.name, path is not None, version, tool.needed_for, detail, tool.install)
+
+
+def _which(program: str) -> str | None:
+    """Where a program is: on PATH, or beside this Python, where pip puts it and PATH may not lead."""
+    beside = sysconfig.get_path("scripts")
+    return shutil.which(program) or shutil.which(program, path=beside)
 
 
 def _package_version(name: str) -> str | None:

@@ -105,7 +105,7 @@ format: $(VENV)/.installed  ## let ruff write
 types: $(VENV)/.installed  ## mypy, strict
 	mypy
 
-docs: $(VENV)/.native  ## generated pages of docs/; ARGS="--runs --long" for those that take longer
+docs: environment  ## generated pages of docs/; ARGS="--runs --long" for those that take longer
 	$(BIN)/python -m tools.docs $(ARGS)
 
 clean:           ## remove builds, keep the environment

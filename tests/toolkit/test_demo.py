@@ -27,7 +27,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
         assert text in out
     if get_backend("caffe2").availability().available:
         assert "Caffe2 score" in out
-        assert "4 of 4 runtimes agree" in out
+        assert "4 of 4 backends agree" in out
     report = json.loads((tmp_path / "out" / "resnest_small_cifar10-bench-local.json").read_text())
     assert report["status"] == "ok"
     assert report["latency_ms"]["n"] >= 10

@@ -129,8 +129,9 @@ def _watch(names: str, libraries: list[Future[None]], objects: list[Future[None]
 def _make_libraries(target: Target, built: Path, folder: Path) -> None:
     """Let zig make its libraries for a target, by linking a program of nothing."""
     if target.machine:  # on macOS they are the system's
-        (folder / "empty.cc").write_text("int main() { return 0; }\n")
-        _zig(target, folder, built, "empty.cc", "-o", "empty")
+        source = f"{target.abi}.cc"
+        (folder / source).write_text("int main() { return 0; }\n")
+        _zig(target, folder, built, source, "-o", target.abi)
 
 
 def _link(target: Target, sources: Path, built: Path, folder: Path, count: int) -> None:

@@ -161,11 +161,13 @@ def parity(
         InputError: the artifact is damaged or has no golden cases.
     """
     from mdeploy.backends.base import PrepareOptions
+    from mdeploy.comparison.request import ParityRequest
     from mdeploy.comparison.run import run_parity
     from mdeploy.comparison.tolerance import Tolerance
 
     rule = Tolerance(tol, rtol, tuple((output_tols or {}).items()))
-    return run_parity(_opened(artifact), rule, backends, PrepareOptions(threads, _path(source)), tell)
+    options = PrepareOptions(threads, _path(source))
+    return run_parity(ParityRequest(_opened(artifact), backends, options, tell, rule))
 
 
 def predict(
@@ -196,11 +198,12 @@ def predict(
         UnavailableError: no runtime can run the model, or one asked for is missing.
     """
     from mdeploy.backends.base import PrepareOptions
+    from mdeploy.backends.lineup import Lineup
     from mdeploy.evaluation.prediction import predict as predict_images
     from mdeploy.native.images import find_images
 
     files = find_images([Path(p) for p in ([images] if isinstance(images, (str, Path)) else images)])
-    return predict_images(_opened(artifact), files, backends, PrepareOptions(threads, _path(source)), tell)
+    return predict_images(Lineup(_opened(artifact), backends, PrepareOptions(threads, _path(source)), tell), files)
 
 
 def evaluate(
@@ -233,6 +236,7 @@ def evaluate(
         UnavailableError: no runtime can run the model, or one asked for is missing.
     """
     from mdeploy.backends.base import PrepareOptions
+    from mdeploy.backends.lineup import Lineup
     from mdeploy.evaluation.dataset import read_image_folder
     from mdeploy.evaluation.run import evaluate as evaluate_sets
 
@@ -241,7 +245,7 @@ def evaluate(
     if labels is None:
         raise UsageError(f"{opened.path}: has no labels; convert again with --labels")
     images = read_image_folder(Path(data), labels, limit)
-    return evaluate_sets(opened, [images], backends, PrepareOptions(threads, _path(source)), ahead=ahead)
+    return evaluate_sets(Lineup(opened, backends, PrepareOptions(threads, _path(source))), [images], ahead=ahead)
 
 
 def package(

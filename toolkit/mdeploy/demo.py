@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.lineup import Lineup
 from mdeploy.backends.registry import BACKENDS, get_backend
 from mdeploy.backends.table import CONVERTED
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.run import ParityReport, run_parity
 from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.conversion.model import Conversion, ConvertOptions, convert
@@ -61,11 +63,12 @@ class Demo:
 
     def predict(self, artifact: Artifact) -> PredictionReport:
         """The image's classes on every runtime: the paper's Table 4."""
-        return predict(artifact, [bundled(IMAGE)], self._names(), self._prepare(), self.tell)
+        return predict(Lineup(artifact, self._names(), self._prepare(), self.tell), [bundled(IMAGE)])
 
     def parity(self, artifact: Artifact) -> ParityReport:
         """Every runtime against PyTorch."""
-        return run_parity(artifact, Tolerance(self.tolerance), self._names(), self._prepare(), self.tell)
+        rule = Tolerance(self.tolerance)
+        return run_parity(ParityRequest(artifact, self._names(), self._prepare(), self.tell, rule))
 
     def package(self, artifact: Artifact) -> Path:
         """The zip for this machine. Android's is made when it is asked for: its compilation takes minutes once."""

@@ -21,8 +21,9 @@ import torch
 from onnx import TensorProto, helper
 
 from mdeploy.backends.base import Backend, LocalSession, PrepareOptions, Session
+from mdeploy.backends.lineup import select_backends
 from mdeploy.backends.onnxruntime import OnnxRuntimeSession
-from mdeploy.backends.registry import BACKENDS, get_backend, select_backends
+from mdeploy.backends.registry import BACKENDS, get_backend
 from mdeploy.backends.table import CONVERTED, info_of
 from mdeploy.backends.torch import TorchSession
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError

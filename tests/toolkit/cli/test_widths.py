@@ -29,6 +29,7 @@ from mdeploy.cli.show.prediction import print_predictions
 from mdeploy.cli.show.report import print_comparison, print_report
 from mdeploy.cli.show.terminal import print_table
 from mdeploy.comparison.inspection import inspect_layers
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.run import run_parity
 from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.conversion.model import Conversion
@@ -104,7 +105,7 @@ def test_bench_of_several_devices(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize("tol", [1e-5, 1e-12])
 def test_parity(tiny_artifact: Artifact, tol: float) -> None:
-    found = run_parity(tiny_artifact, Tolerance(tol), ["mdeploy"])
+    found = run_parity(ParityRequest(tiny_artifact, ["mdeploy"], tolerance=Tolerance(tol)))
     (ran,) = found.backends
     report = replace(found, backends=tuple(replace(ran, name=n, title=t, version="1.24.1") for n, t in TITLES.items()))
     needed = max(output.comparison.required_tolerance or 0 for output in ran.outputs)
@@ -113,7 +114,7 @@ def test_parity(tiny_artifact: Artifact, tol: float) -> None:
 
 
 def test_parity_layers(calibrated: Artifact) -> None:
-    found = inspect_layers(calibrated, Tolerance(1e-5), ["mdeploy"])
+    found = inspect_layers(ParityRequest(calibrated, ["mdeploy"], tolerance=Tolerance(1e-5)))
     worst = found.layers.backends[0].worst_first[0]
     needed = f"{worst.required:.2e}"
     check(lambda console: print_layers(found, console, 20), needed, "pass", "every tensor is within", least=20)

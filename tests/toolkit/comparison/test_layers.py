@@ -23,6 +23,7 @@ from mdeploy.cli.main import run
 from mdeploy.comparison.bisect import find_culprit
 from mdeploy.comparison.inspection import Inspection, inspect_layers
 from mdeploy.comparison.layers import compare_layers, judge, trace_reference
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.run import run_parity
 from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.comparison.trace import OnnxGraph
@@ -43,7 +44,7 @@ def needs(name: str) -> str:
 
 @BACKENDS
 def test_every_tensor_is_compared_and_agrees(backend: str, calibrated: Artifact) -> None:
-    report = compare_layers(calibrated, RULE, [needs(backend)])
+    report = compare_layers(ParityRequest(calibrated, [needs(backend)], tolerance=RULE))
     assert report.exit_code == 0
     net = NetDef.FromString(calibrated.predict_net.read_bytes())
     compared = {layer.blob for layer in report.backends[0].layers}
@@ -96,7 +97,7 @@ def test_a_fault_is_named_and_cut_out(
     net = NetDef.FromString(artifact.predict_net.read_bytes())
     (culprit,) = [o for o in net.op if touched[0] in (o.output if file == "predict_net.pb" else o.input)]
 
-    result = inspect_layers(artifact, RULE, [backend], part=tmp_path / "part")
+    result = inspect_layers(ParityRequest(artifact, [backend], tolerance=RULE, subgraph=tmp_path / "part"))
     assert result.exit_code == 1
     first = result.layers.backends[0].first_beyond
     assert first is not None
@@ -116,7 +117,7 @@ def check_part(result: Inspection, backend: str, culprit: Any) -> None:
     assert [operator.type for operator in net.op] == [culprit.type]
     assert set(part.manifest.files) >= {"model.onnx", "fault.json"}
     onnx.checker.check_model(onnx.load(result.part / "model.onnx"))
-    report = run_parity(part, RULE, [backend, "onnxruntime"])
+    report = run_parity(ParityRequest(part, [backend, "onnxruntime"], tolerance=RULE))
     assert {b.name: b.status for b in report.backends} == {backend: "failed", "onnxruntime": "passed"}
 
 
@@ -125,10 +126,10 @@ def test_errors_that_no_single_layer_makes_grow_a_part(calibrated: Artifact, tmp
     # or a single one whose own rounding is enough: either way it fails by itself.
     backend = needs("caffe2")
     tolerance = Tolerance(1e-9)
-    result = inspect_layers(calibrated, tolerance, [backend], part=tmp_path / "part")
+    result = inspect_layers(ParityRequest(calibrated, [backend], tolerance=tolerance, subgraph=tmp_path / "part"))
     assert result.culprit is not None
     assert result.part is not None
-    assert run_parity(Artifact.open(result.part), tolerance, [backend]).exit_code == 1
+    assert run_parity(ParityRequest(Artifact.open(result.part), [backend], tolerance=tolerance)).exit_code == 1
 
 
 class TestPairs:
@@ -145,8 +146,8 @@ class TestPairs:
     )
     def test_agree(self, reference: str, backend: str, share: float, calibrated: Artifact) -> None:
         options = PrepareOptions(source=calibrated.path.parent / calibrated.manifest.source.file)
-        right = trace_reference(calibrated, options, needs(reference))
-        report = compare_layers(calibrated, RULE, [needs(backend)], options, reference=right)
+        right = trace_reference(ParityRequest(calibrated, options=options, reference=needs(reference)))
+        report = compare_layers(ParityRequest(calibrated, [needs(backend)], options, tolerance=RULE), right)
         assert report.exit_code == 0
         net = NetDef.FromString(calibrated.predict_net.read_bytes())
         made = {name for operator in net.op for name in operator.output}
@@ -169,36 +170,44 @@ class TestPairs:
         weight.CopyFrom(onnx.numpy_helper.from_array(values, weight.name))
         change_file(folder, "model.onnx", model.SerializeToString())
         result = inspect_layers(
-            Artifact.open(folder), RULE, ["onnxruntime"], part=tmp_path / "part", reference=needs("mdeploy")
+            ParityRequest(
+                Artifact.open(folder),
+                ["onnxruntime"],
+                tolerance=RULE,
+                reference=needs("mdeploy"),
+                subgraph=tmp_path / "part",
+            )
         )
         assert result.exit_code == 1
         assert result.culprit is not None
         assert result.culprit.part.output == node.output[0]
         assert result.culprit.operators == ("Conv",)
         assert result.part is not None
-        report = run_parity(Artifact.open(result.part), RULE, ["mdeploy", "onnxruntime"])
+        report = run_parity(ParityRequest(Artifact.open(result.part), ["mdeploy", "onnxruntime"], tolerance=RULE))
         assert {b.name: b.status for b in report.backends} == {"mdeploy": "passed", "onnxruntime": "failed"}
 
     def test_pytorch_is_compared_and_not_bisected(self, with_fault: Faulty, calibrated: Artifact) -> None:
         artifact = with_fault(drop_relu)
         options = PrepareOptions(source=calibrated.path.parent / calibrated.manifest.source.file)
-        right = trace_reference(artifact, options, needs("mdeploy"))
-        report = compare_layers(artifact, RULE, ["torch"], options, reference=right)
+        right = trace_reference(ParityRequest(artifact, options=options, reference=needs("mdeploy")))
+        report = compare_layers(ParityRequest(artifact, ["torch"], options, tolerance=RULE), right)
         first = report.backends[0].first_beyond
         assert first is not None, "a fault in the reference shows as well"
         with pytest.raises(UsageError, match="PyTorch cannot"):
-            find_culprit(artifact, report.backends[0], right, RULE, options)
+            find_culprit(ParityRequest(artifact, options=options, tolerance=RULE), report.backends[0], right)
 
     def test_the_reference_is_not_compared_with_itself(self, calibrated: Artifact) -> None:
-        right = trace_reference(calibrated, PrepareOptions(), needs("mdeploy"))
+        right = trace_reference(ParityRequest(calibrated, reference=needs("mdeploy")))
         with pytest.raises(UsageError, match="is the reference"):
-            compare_layers(calibrated, RULE, ["mdeploy"], reference=right)
-        assert "mdeploy" not in [b.name for b in compare_layers(calibrated, RULE, None, reference=right).backends]
+            compare_layers(ParityRequest(calibrated, ["mdeploy"], tolerance=RULE), right)
+        assert "mdeploy" not in [
+            b.name for b in compare_layers(ParityRequest(calibrated, None, tolerance=RULE), right).backends
+        ]
 
     def test_without_an_onnx_graph_nothing_can_be_cut(self, tiny_artifact: Artifact) -> None:
-        right = trace_reference(tiny_artifact, PrepareOptions(), needs("caffe2"))
+        right = trace_reference(ParityRequest(tiny_artifact, reference=needs("caffe2")))
         with pytest.raises(UnavailableError, match=r"no model\.onnx"):
-            compare_layers(tiny_artifact, RULE, ["onnxruntime"], reference=right)
+            compare_layers(ParityRequest(tiny_artifact, ["onnxruntime"], tolerance=RULE), right)
 
 
 def change_file(folder: Path, name: str, data: bytes) -> None:

@@ -16,6 +16,7 @@ import pytest
 from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.cli.main import run
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.run import ParityReport, run_parity
 from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.errors import InputError, UnavailableError
@@ -42,7 +43,7 @@ def by_name(report: ParityReport) -> dict[str, str]:
 @pytest.mark.parametrize("backend", ["torch", "onnxruntime", "mdeploy", "caffe2"])
 def test_every_backend_agrees(backend: str, calibrated: Artifact) -> None:
     names = [needs(backend), *(["onnxruntime"] if backend == "torch" else [])]
-    report = run_parity(calibrated, RULE, names)
+    report = run_parity(ParityRequest(calibrated, names, tolerance=RULE))
     assert by_name(report)[backend] == "passed"
     assert report.exit_code == 0
     cases = [output.case for output in report.backends[0].outputs]
@@ -73,7 +74,9 @@ def test_any_dropped_relu_fails(backend: str, calibrated: Artifact, with_fault: 
     net = NetDef.FromString(calibrated.predict_net.read_bytes())
     assert len(relus(net)) >= 6
     for index in relus(net):
-        report = run_parity(with_fault(lambda net, index=index: drop(net, index)), RULE, [backend])
+        report = run_parity(
+            ParityRequest(with_fault(lambda net, index=index: drop(net, index)), [backend], tolerance=RULE)
+        )
         assert report.exit_code == 1, f"operator {index} ({net.op[index].output[0]}) is not witnessed"
 
 
@@ -96,7 +99,9 @@ def test_any_shifted_pad_fails(backend: str, calibrated: Artifact, with_fault: F
     padded = [index for index, operator in enumerate(net.op) if operator.type == "Conv" and shift_pad(net, index)]
     assert len(padded) >= 4
     for index in padded:
-        report = run_parity(with_fault(lambda net, index=index: shift_pad(net, index)), RULE, [backend])
+        report = run_parity(
+            ParityRequest(with_fault(lambda net, index=index: shift_pad(net, index)), [backend], tolerance=RULE)
+        )
         assert report.exit_code == 1, f"operator {index} ({net.op[index].output[0]}) is not witnessed"
 
 
@@ -107,29 +112,29 @@ def test_an_operator_that_does_not_exist_is_4_and_the_others_still_run(backend: 
     def rename(net: Any) -> None:
         net.op[relus(net)[0]].type = "NoSuchOperator"
 
-    report = run_parity(with_fault(rename), RULE, [backend, "onnxruntime"])
+    report = run_parity(ParityRequest(with_fault(rename), [backend, "onnxruntime"], tolerance=RULE))
     assert by_name(report) == {backend: "error", "onnxruntime": "passed"}
     assert "NoSuchOperator" in report.backends[0].reason
     assert report.exit_code == 4
 
 
 def test_a_tighter_tolerance_fails(calibrated: Artifact) -> None:
-    assert run_parity(calibrated, Tolerance(1e-12), ["onnxruntime"]).exit_code == 1
-    assert run_parity(calibrated, Tolerance(1e-12, rtol=1e-5), ["onnxruntime"]).exit_code == 0
+    assert run_parity(ParityRequest(calibrated, ["onnxruntime"], tolerance=Tolerance(1e-12))).exit_code == 1
+    assert run_parity(ParityRequest(calibrated, ["onnxruntime"], tolerance=Tolerance(1e-12, rtol=1e-5))).exit_code == 0
 
 
 def test_torch_alone_is_no_proof(calibrated: Artifact) -> None:
     with pytest.raises(UnavailableError, match="no runtime to compare"):
-        run_parity(calibrated, RULE, ["torch"])
+        run_parity(ParityRequest(calibrated, ["torch"], tolerance=RULE))
 
 
 def test_a_missing_backend_is_listed_or_an_error_by_name(calibrated: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MDEPLOY_CAFFE2_PYTHON", "/nowhere/python")
-    report = run_parity(calibrated, RULE)
+    report = run_parity(ParityRequest(calibrated, tolerance=RULE))
     assert by_name(report)["caffe2"] == "missing"
     assert by_name(report)["onnxruntime"] == "passed"
     with pytest.raises(UnavailableError, match="caffe2 is not available"):
-        run_parity(calibrated, RULE, ["caffe2"])
+        run_parity(ParityRequest(calibrated, ["caffe2"], tolerance=RULE))
 
 
 class TestSource:
@@ -141,21 +146,21 @@ class TestSource:
 
     def test_it_is_found_beside_the_artifact(self, calibrated: Artifact, tmp_path: Path) -> None:
         artifact = self.copy(calibrated, tmp_path)
-        assert by_name(run_parity(artifact, RULE))["torch"] == "missing"
+        assert by_name(run_parity(ParityRequest(artifact, tolerance=RULE)))["torch"] == "missing"
         shutil.copy(calibrated.path.parent / "net.pt", tmp_path / "net.pt")
-        assert by_name(run_parity(artifact, RULE))["torch"] == "passed"
+        assert by_name(run_parity(ParityRequest(artifact, tolerance=RULE)))["torch"] == "passed"
 
     def test_it_is_found_in_the_current_directory(
         self, calibrated: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         artifact = self.copy(calibrated, tmp_path)
         monkeypatch.chdir(calibrated.path.parent)
-        assert by_name(run_parity(artifact, RULE))["torch"] == "passed"
+        assert by_name(run_parity(ParityRequest(artifact, tolerance=RULE)))["torch"] == "passed"
 
     def test_another_file_of_that_name_is_not_run(self, calibrated: Artifact, tmp_path: Path) -> None:
         artifact = self.copy(calibrated, tmp_path)
         (tmp_path / "net.pt").write_bytes(b"not it")
-        report = run_parity(artifact, RULE)
+        report = run_parity(ParityRequest(artifact, tolerance=RULE))
         assert by_name(report)["torch"] == "missing"
         assert "has changed" in next(backend.reason for backend in report.backends if backend.name == "torch")
 
@@ -175,7 +180,7 @@ class TestWeakWitness:
         artifact = with_fault(lambda _net: None)
         for case in ("ones", "random"):
             shutil.copy(self.golden(artifact, "zeros/output_0.npy"), self.golden(artifact, f"{case}/output_0.npy"))
-        report = run_parity(Artifact.open(artifact.path, verify=False), RULE, ["onnxruntime"])
+        report = run_parity(ParityRequest(Artifact.open(artifact.path, verify=False), ["onnxruntime"], tolerance=RULE))
         assert any("weak witness" in warning for warning in report.warnings)
 
 
@@ -193,7 +198,7 @@ class TestCommand:
     def test_table(self, calibrated: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
         assert run(["parity", str(calibrated.path), "--backends", "onnxruntime"]) == 0
         out = capsys.readouterr().out
-        assert "1 of 1 runtimes agree" in out
+        assert "1 of 1 backend agrees" in out
         assert "random" in out
 
     def test_exit_codes(self, calibrated: Artifact, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

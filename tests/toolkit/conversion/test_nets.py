@@ -26,6 +26,7 @@ from mdeploy.caffe2.files import read_net
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.pair import data_inputs, output_meaning, outputs
 from mdeploy.cli.main import run
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.run import run_parity
 from mdeploy.comparison.tolerance import Tolerance, compare
 from mdeploy.conversion.model import Conversion, ConvertOptions
@@ -127,7 +128,7 @@ def test_says_what_it_changed(imported: dict[str, Conversion]) -> None:
 
 
 def test_parity_names_the_reference_and_what_cannot_run(imported: dict[str, Conversion]) -> None:
-    report = run_parity(imported["lenet"].artifact, Tolerance(1e-5))
+    report = run_parity(ParityRequest(imported["lenet"].artifact, tolerance=Tolerance(1e-5)))
     assert report.reference == "real Caffe2"
     assert report.exit_code == 0
     status = {backend.name: backend for backend in report.backends}

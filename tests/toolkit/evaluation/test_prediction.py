@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 
 from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.lineup import Lineup
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UnavailableError, UsageError
 from mdeploy.evaluation.prediction import ImagePrediction, predict, probabilities
@@ -31,7 +32,7 @@ def images(tmp_path: Path) -> list[Path]:
 
 
 def test_scores_are_pytorchs(calibrated: Artifact, images: list[Path]) -> None:
-    report = predict(calibrated, images[:2], ["torch", "mdeploy"])
+    report = predict(Lineup(calibrated, ["torch", "mdeploy"]), images[:2])
     model = checkpoint.build_model(checkpoint.load(calibrated.path.parent / "net.pt"))
     for path, item in zip(images, report.images, strict=False):
         with Image.open(path) as image:
@@ -110,11 +111,11 @@ class TestCommand:
 
 def test_errors(calibrated: Artifact, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no image"):
-        predict(calibrated, [])
+        predict(Lineup(calibrated), [])
     with pytest.raises(InputError, match="no such image"):
-        predict(calibrated, [tmp_path / "none.png"])
+        predict(Lineup(calibrated), [tmp_path / "none.png"])
     monkeypatch.setenv("MDEPLOY_CAFFE2_PYTHON", "/nowhere")
     with pytest.raises(UnavailableError, match="caffe2"):
-        predict(calibrated, images, ["caffe2"])
-    report = predict(calibrated, images[:1], None, PrepareOptions(threads=1))
+        predict(Lineup(calibrated, ["caffe2"]), images)
+    report = predict(Lineup(calibrated, None, PrepareOptions(threads=1)), images[:1])
     assert "caffe2" in dict(report.missing)

@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 
 from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.lineup import Lineup
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UnavailableError
 from mdeploy.evaluation.dataset import read_image_folder
@@ -39,7 +40,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_counts_are_those_of_a_plain_loop(calibrated: Artifact, folder: Path) -> None:
     assert calibrated.manifest.labels is not None
     images = read_image_folder(folder, calibrated.manifest.labels)
-    report = evaluate(calibrated, [images], ["torch", "onnxruntime", "mdeploy"], PrepareOptions(threads=1))
+    report = evaluate(Lineup(calibrated, ["torch", "onnxruntime", "mdeploy"], PrepareOptions(threads=1)), [images])
     (result,) = report.sets
 
     model = checkpoint.build_model(checkpoint.load(calibrated.path.parent / "net.pt"))
@@ -81,7 +82,8 @@ def test_disagreements_are_listed(calibrated: Artifact, folder: Path, with_fault
     artifact = with_fault(move, "init_net.pb")
     assert artifact.manifest.labels is not None
     report = evaluate(
-        artifact, [read_image_folder(folder, artifact.manifest.labels)], ["onnxruntime", "mdeploy"], PrepareOptions(1)
+        Lineup(artifact, ["onnxruntime", "mdeploy"], PrepareOptions(1)),
+        [read_image_folder(folder, artifact.manifest.labels)],
     )
     (result,) = report.sets
     agreement = result.runtimes[1].agreement

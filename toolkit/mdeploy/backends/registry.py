@@ -5,23 +5,13 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 
-from mdeploy.backends.base import Availability, Backend
+from mdeploy.backends.base import Backend
 from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
 from mdeploy.errors import UnavailableError, UsageError
 
-__all__ = ["BACKENDS", "Selection", "get_backend", "select_backends"]
-
-
-@dataclass(frozen=True)
-class Selection:
-    """What can run here, and what cannot with the reason."""
-
-    present: tuple[Backend, ...]
-    missing: tuple[tuple[str, Availability], ...]
+__all__ = ["BACKENDS", "get_backend"]
 
 
 @cache
@@ -41,22 +31,3 @@ def get_backend(name: str) -> Backend:
     backend = importlib.import_module(f"mdeploy.backends.{info_of(name).module}").BACKEND
     assert isinstance(backend, Backend)
     return backend
-
-
-def select_backends(names: Sequence[str] | None = None) -> Selection:
-    """Return the backends asked for, or every installed one.
-
-    Raises ``UnavailableError`` when one asked for by name is missing.
-    """
-    present: list[Backend] = []
-    missing: list[tuple[str, Availability]] = []
-    for name in BACKENDS if names is None else names:
-        backend = get_backend(name)
-        availability = backend.availability()
-        if availability.available:
-            present.append(backend)
-        elif names is None:
-            missing.append((name, availability))
-        else:
-            raise UnavailableError(f"backend {name} is not available: {availability.explained}")
-    return Selection(tuple(present), tuple(missing))

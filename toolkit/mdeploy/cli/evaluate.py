@@ -59,6 +59,7 @@ def command(
     mdeploy evaluate my-artifact --data cifar10/test --small-data my-photos --csv table5.csv
     """
     from mdeploy.backends.base import PrepareOptions
+    from mdeploy.backends.lineup import Lineup
     from mdeploy.cli.show import evaluation as tables
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.errors import UsageError
@@ -75,7 +76,7 @@ def command(
     sets = [read_image_folder(small_data, labels, small_limit)] if small_data else []
     sets.append(read_image_folder(data, labels, limit))
     with progress_bar("evaluate", sum(len(item.images) for item in sets)) as advance:
-        report = evaluate(opened, sets, backends, PrepareOptions(threads, source), advance, ahead)
+        report = evaluate(Lineup(opened, backends, PrepareOptions(threads, source)), sets, advance, ahead)
     for file, text in ((csv_file, tables.to_csv), (markdown_file, tables.to_markdown)):
         if file is not None:
             replace_file(file, text(report).encode())

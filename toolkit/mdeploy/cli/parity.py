@@ -68,6 +68,7 @@ def command(
     from mdeploy.cli.show.parity import print_inspection, print_report
     from mdeploy.comparison.heatmap import draw_layers, draw_outputs
     from mdeploy.comparison.inspection import inspect_layers
+    from mdeploy.comparison.request import ParityRequest
     from mdeploy.comparison.run import run_parity
     from mdeploy.comparison.tolerance import Tolerance
     from mdeploy.errors import UsageError
@@ -81,14 +82,14 @@ def command(
     single = tuple((name, tol) for name, tol in tolerances if name is not None)
     general = [tol for name, tol in tolerances if name is None]
     rule = Tolerance(general[-1] if general else Tolerance.tol, rtol, single)
-    prepare = PrepareOptions(threads, source)
     with status("parity") as tell:
         opened = Artifact.open(artifact)
+        place = (part or Path(f"{opened.name}-part")) if bisect else None
+        request = ParityRequest(opened, backends, PrepareOptions(threads, source), tell, rule, reference, place)
         if inside:
-            place = part or Path(f"{opened.name}-part")
-            inspection = inspect_layers(opened, rule, backends, prepare, place if bisect else None, tell, reference)
+            inspection = inspect_layers(request)
         else:
-            report = run_parity(opened, rule, backends, prepare, tell)
+            report = run_parity(request)
         if heatmap is not None:
             tell(f"drawing {heatmap}")
             replace_file(heatmap, draw_layers(inspection.layers) if inside else draw_outputs(report))

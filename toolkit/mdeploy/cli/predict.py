@@ -40,6 +40,7 @@ def command(
     mdeploy predict my-artifact images/ --backends torch,caffe2 --json
     """
     from mdeploy.backends.base import PrepareOptions
+    from mdeploy.backends.lineup import Lineup
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.cli.show.prediction import print_predictions, to_markdown
     from mdeploy.evaluation.prediction import predict
@@ -54,7 +55,7 @@ def command(
         raise click.UsageError("an IMAGE is missing")
     with status("predict") as tell:
         opened = Artifact.open(artifact)
-        report = predict(opened, find_images(images), backends, PrepareOptions(threads, source), tell)
+        report = predict(Lineup(opened, backends, PrepareOptions(threads, source), tell), find_images(images))
     if markdown_file is not None:
         markdown_file.write_text(to_markdown(report, top), encoding="utf-8")
     if as_json:

@@ -11,22 +11,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.subgraph import Part, cut_nets
 from mdeploy.comparison.layers import BackendLayers, Layer, Reference, judge
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.subgraph import onnx_part, write_part
-from mdeploy.comparison.tolerance import Comparison, Tolerance
-from mdeploy.comparison.tracers import PartRunning, tracer_of
+from mdeploy.comparison.tolerance import Comparison
+from mdeploy.comparison.tracers import SubgraphTracer, tracer_of
 from mdeploy.errors import UsageError
 from mdeploy.formats.artifact import Artifact, GoldenEntry
-from mdeploy.progress import Tell, quiet
 
 __all__ = ["Culprit", "find_culprit", "save_culprit"]
 
@@ -66,22 +64,25 @@ class Culprit:
 
 
 class _Search:
-    """The artifact, one backend, and the reference's values."""
+    """The request, one backend, and the reference's values."""
 
-    def __init__(self, artifact: Artifact, result: BackendLayers, reference: Reference, tracer: PartRunning) -> None:
-        self.artifact = artifact
+    def __init__(
+        self, request: ParityRequest, result: BackendLayers, reference: Reference, tracer: SubgraphTracer
+    ) -> None:
+        self.request = request
+        self.artifact = request.artifact
         self.result = result
         self.reference = reference
         self.tracer = tracer
-        self.init = NetDef.FromString(artifact.init_net.read_bytes())
-        self.predict = NetDef.FromString(artifact.predict_net.read_bytes())
-        self.meanings = {spec.name: spec.meaning for spec in artifact.manifest.outputs}
+        self.init = NetDef.FromString(self.artifact.init_net.read_bytes())
+        self.predict = NetDef.FromString(self.artifact.predict_net.read_bytes())
+        self.meanings = {spec.name: spec.meaning for spec in self.artifact.manifest.outputs}
 
     def cut(self, known: Iterable[str], output: str) -> Part:
         """The part between known blobs and one output."""
         return cut_nets(self.init, self.predict, set(known), output, self.artifact.name)
 
-    def culprit(self, part: Part, tolerance: Tolerance) -> Culprit | None:
+    def culprit(self, part: Part) -> Culprit | None:
         """The part, judged in the golden case in which it is worst; None where it passes, or does not run alone."""
         fed = [{name: values[name] for name in part.inputs} for values in self.reference.values]
         outputs = self.tracer.run_part(part, fed)
@@ -89,54 +90,47 @@ class _Search:
         for case, values, actual in zip(self.reference.cases, self.reference.values, outputs or [], strict=False):
             meaning = self.meanings.get(part.output)
             expected = values[part.output]
-            comparison, required, passed = judge(expected, actual, meaning, tolerance.of(part.output))
+            comparison, required, passed = judge(expected, actual, meaning, self.request.tolerance.of(part.output))
             if not passed and (found is None or required > found[2]):
                 found = case.case, comparison, required
         operators = tuple(self.predict.op[index].type for index in part.operators)
         return None if found is None else Culprit(self.result.name, part, operators, *found)
 
 
-def find_culprit(
-    artifact: Artifact,
-    result: BackendLayers,
-    reference: Reference,
-    tolerance: Tolerance,
-    options: PrepareOptions | None = None,
-    tell: Tell = quiet,
-) -> Culprit | None:
-    """Return the smallest failing part on one backend of ``compare_layers``, or None when nothing failed there.
+def find_culprit(request: ParityRequest, result: BackendLayers, reference: Reference) -> Culprit | None:
+    """Return the smallest failing subgraph on one backend of ``compare_layers``, or None when nothing failed there.
 
-    Raises ``UsageError`` for a backend that runs no parts.
+    Raises ``UsageError`` for a backend that runs no subgraphs.
     """
     first = result.first_beyond
     if first is None:
         return None
     backend = get_backend(result.name)
-    with closing(tracer_of(backend, artifact, options or PrepareOptions(), reference.graph)) as tracer:
-        if not isinstance(tracer, PartRunning):
+    with tracer_of(backend, request, reference.graph) as tracer:
+        if not isinstance(tracer, SubgraphTracer):
             raise UsageError(
                 f"--bisect runs parts of the net, which {backend.title} cannot: leave it out of --backends"
             )
-        search = _Search(artifact, result, reference, tracer)
-        return _single(search, tolerance, tell) or _grown(search, first, tolerance, tell)
+        search = _Search(request, result, reference, tracer)
+        return _single(search) or _grown(search, first)
 
 
-def _single(search: _Search, tolerance: Tolerance, tell: Tell) -> Culprit | None:
+def _single(search: _Search) -> Culprit | None:
     for layer in search.result.layers:
-        tell(f"alone: {layer.blob}")
-        found = search.culprit(search.cut(search.reference.values[0], layer.blob), tolerance)
+        search.request.tell(f"alone: {layer.blob}")
+        found = search.culprit(search.cut(search.reference.values[0], layer.blob))
         if found is not None:
             return found
     return None
 
 
-def _grown(search: _Search, first: Layer, tolerance: Tolerance, tell: Tell) -> Culprit | None:
+def _grown(search: _Search, first: Layer) -> Culprit | None:
     fed = {spec.name for spec in search.artifact.manifest.inputs}
     known = set(search.reference.values[0])
     while True:
         part = search.cut(sorted(known), first.blob)
-        tell(f"{len(part.operators)} operators up to {first.blob}")
-        found = search.culprit(part, tolerance)
+        search.request.tell(f"{len(part.operators)} operators up to {first.blob}")
+        found = search.culprit(part)
         if found is not None:
             return found
         grow = set(part.inputs) - fed

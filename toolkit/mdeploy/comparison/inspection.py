@@ -4,17 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mdeploy.backends.base import PrepareOptions
 from mdeploy.comparison.bisect import Culprit, find_culprit, save_culprit
 from mdeploy.comparison.layers import LayersReport, compare_layers, trace_reference
-from mdeploy.comparison.tolerance import Tolerance
-from mdeploy.formats.artifact import Artifact
-from mdeploy.progress import Tell, quiet
+from mdeploy.comparison.request import ParityRequest
 
 __all__ = ["Inspection", "inspect_layers"]
 
@@ -39,25 +35,17 @@ class Inspection:
         return {**self.layers.to_json(), "culprit": found}
 
 
-def inspect_layers(
-    artifact: Artifact,
-    tolerance: Tolerance,
-    names: Sequence[str] | None = None,
-    options: PrepareOptions | None = None,
-    part: Path | None = None,
-    tell: Tell = quiet,
-    reference: str | None = None,
-) -> Inspection:
-    """Compare every tensor with those of the backend ``reference``; with ``part``, cut the smallest wrong sub-network
-    out and write it there."""
-    options = options or PrepareOptions()
-    right = trace_reference(artifact, options, reference, tell)
-    report = compare_layers(artifact, tolerance, names, options, tell, right)
-    if part is None:
+def inspect_layers(request: ParityRequest) -> Inspection:
+    """Compare every tensor with those of the reference; where the request names a place for it, cut the smallest wrong
+    subgraph out and write it there."""
+    right = trace_reference(request)
+    report = compare_layers(request, right)
+    place = request.subgraph
+    if place is None:
         return Inspection(report)
     for backend in report.backends:
-        culprit = find_culprit(artifact, backend, right, tolerance, options, tell)
+        culprit = find_culprit(request, backend, right)
         if culprit is not None:
-            tell(f"writing {part}")
-            return Inspection(report, True, culprit, save_culprit(artifact, culprit, right, part).path)
+            request.tell(f"writing {place}")
+            return Inspection(report, True, culprit, save_culprit(request.artifact, culprit, right, place).path)
     return Inspection(report, True)

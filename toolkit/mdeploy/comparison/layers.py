@@ -6,23 +6,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import Backend, NetBackend, PrepareOptions
-from mdeploy.backends.registry import select_backends
+from mdeploy.backends.base import Backend, NetBackend
+from mdeploy.backends.lineup import select_backends
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.comparison.differences import DifferenceMap, difference_map
-from mdeploy.comparison.run import check_outputs
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.tolerance import Comparison, Tolerance, compare
 from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.comparison.tracers import GraphTracer, Tracer, tracer_of
-from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UnsupportedError, UsageError
-from mdeploy.formats.artifact import Artifact, GoldenCase
-from mdeploy.progress import Tell, quiet
+from mdeploy.errors import CheckFailed, InputError, UnavailableError, UnsupportedError, UsageError
+from mdeploy.formats.artifact import GoldenCase
 from mdeploy.tensors import Array
 
 __all__ = ["BackendLayers", "Layer", "LayersReport", "Reference", "compare_layers", "judge", "trace_reference"]
@@ -118,7 +116,7 @@ class LayersReport:
 
 @dataclass(frozen=True)
 class Reference:
-    """Whose tensors are taken for right: their values by blob name for each golden case, and the ONNX graph."""
+    """The reference: their values by blob name for each golden case, and the ONNX graph."""
 
     name: str
     title: str
@@ -127,70 +125,60 @@ class Reference:
     graph: OnnxGraph | None
 
 
-def compare_layers(
-    artifact: Artifact,
-    tolerance: Tolerance,
-    names: Sequence[str] | None = None,
-    options: PrepareOptions | None = None,
-    tell: Tell = quiet,
-    reference: Reference | None = None,
-) -> LayersReport:
-    """Compare every intermediate tensor on the backends of ``names``, by default those that run the nets.
+def compare_layers(request: ParityRequest, reference: Reference | None = None) -> LayersReport:
+    """Compare every intermediate tensor on the backends asked for, by default those that run the nets.
 
     The reference is by default what ``trace_reference`` takes. A backend asked for by name that is missing raises
     ``UnavailableError``; one that cannot run the net is reported, and the others still run.
     """
-    options = options or PrepareOptions()
-    check_outputs(artifact, tolerance)
-    reference = reference or trace_reference(artifact, options, tell=tell)
-    predict = NetDef.FromString(artifact.predict_net.read_bytes())
-    results = []
-    for backend in compared_backends(names, reference):
-        try:
-            with closing(tracer_of(backend, artifact, options, reference.graph)) as tracer:
-                title = tracer.title
-                traces = tracer.trace(reference.cases, tell)
-            layers = tuple(_layers(artifact, predict, reference, traces, tolerance))
-            if not layers:
-                raise UnsupportedError("shows no tensor under a name of the nets")
-        except MdeployError as error:
-            if names is not None and isinstance(error, UnavailableError):
-                raise
-            results.append(BackendLayers(backend.name, backend.title, (), str(error), error.exit_code))
-            continue
-        results.append(BackendLayers(backend.name, title, layers))
-    return LayersReport(artifact.name, reference.title, tolerance, tuple(results))
+    request.check()
+    right = reference or trace_reference(request)
+    predict = NetDef.FromString(request.artifact.predict_net.read_bytes())
+
+    def look(backend: Backend) -> BackendLayers:
+        with tracer_of(backend, request, right.graph) as tracer:
+            traces = tracer.trace(right.cases, request.tell)
+        layers = tuple(_layers(request, predict, right, traces))
+        if not layers:
+            raise UnsupportedError("shows no tensor under a name of the nets")
+        return BackendLayers(backend.name, tracer.title, layers)
+
+    backends = compared_backends(request, right)
+    outcome = request.each(look, among=backends)
+    results = outcome.done | {
+        absent.name: BackendLayers(absent.name, absent.title, (), absent.reason, absent.exit_code)
+        for absent in outcome.absent
+    }
+    found = tuple(results[backend.name] for backend in backends)
+    return LayersReport(request.artifact.name, right.title, request.tolerance, found)
 
 
-def trace_reference(
-    artifact: Artifact,
-    options: PrepareOptions,
-    name: str | None = None,
-    tell: Tell = quiet,
-) -> Reference:
-    """Trace the backend ``name``; by default model.onnx on onnxruntime without its optimisations, and for an artifact
-    that has none, real Caffe2."""
+def trace_reference(request: ParityRequest) -> Reference:
+    """Trace the request's reference; by default model.onnx on onnxruntime without its optimisations, and for an
+    artifact that has none, real Caffe2."""
+    artifact = request.artifact
     cases = artifact.golden_cases()
     if not cases:
         raise InputError(f"{artifact.path}: has no golden cases to run; convert again")
     graph = None if artifact.model_onnx is None else OnnxGraph(artifact.model_onnx)
-    name = name or ("caffe2" if graph is None else "onnxruntime")
-    tell("reference: every value")
+    name = request.reference or ("caffe2" if graph is None else "onnxruntime")
+    request.tell("reference: every value")
     tracer: Tracer
     if name == "onnxruntime" and graph is not None:
         tracer = GraphTracer(graph)
     else:
         (backend,) = select_backends([name]).present
-        tracer = tracer_of(backend, artifact, options, graph)
-    with closing(tracer):
-        return Reference(name, tracer.title, tuple(cases), tuple(tracer.trace(cases, tell)), graph)
+        tracer = tracer_of(backend, request, graph)
+    with tracer:
+        return Reference(name, tracer.title, tuple(cases), tuple(tracer.trace(cases, request.tell)), graph)
 
 
-def compared_backends(names: Sequence[str] | None, reference: Reference) -> list[Backend]:
+def compared_backends(request: ParityRequest, reference: Reference) -> list[Backend]:
     """The backends asked for, or all that run the nets, but the reference itself.
 
     onnxruntime may be compared with its own unoptimised run of the graph.
     """
+    names = request.backends
     if names is not None:
         if reference.name in names and reference.name != "onnxruntime":
             raise UsageError(f"{reference.title} is the reference; name another backend, or another --reference")
@@ -203,13 +191,9 @@ def compared_backends(names: Sequence[str] | None, reference: Reference) -> list
 
 
 def _layers(
-    artifact: Artifact,
-    predict: Any,
-    reference: Reference,
-    traces: Sequence[Mapping[str, Array]],
-    tolerance: Tolerance,
+    request: ParityRequest, predict: Any, reference: Reference, traces: Sequence[Mapping[str, Array]]
 ) -> Iterator[Layer]:
-    meanings = {spec.name: spec.meaning for spec in artifact.manifest.outputs}
+    meanings = {spec.name: spec.meaning for spec in request.artifact.manifest.outputs}
     last = {name: index for index, operator in enumerate(predict.op) for name in operator.output}
     for blob, index in sorted(last.items(), key=lambda item: item[1]):
         if blob not in reference.values[0] or blob not in traces[0]:
@@ -217,7 +201,9 @@ def _layers(
         onnx_operator = reference.graph.operator(blob) if reference.graph else ""
         candidates = []
         for case, values, trace in zip(reference.cases, reference.values, traces, strict=True):
-            comparison, required, passed = judge(values[blob], trace[blob], meanings.get(blob), tolerance.of(blob))
+            comparison, required, passed = judge(
+                values[blob], trace[blob], meanings.get(blob), request.tolerance.of(blob)
+            )
             shown = (values[blob], trace[blob])
             layer = Layer(index, blob, predict.op[index].type, onnx_operator, case.case, comparison, required, passed)
             candidates.append((layer, shown))

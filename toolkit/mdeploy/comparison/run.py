@@ -6,22 +6,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from mdeploy.backends.base import Backend, PrepareOptions, Session
-from mdeploy.backends.registry import BACKENDS, select_backends
+from mdeploy.backends.base import Backend, Session
+from mdeploy.backends.lineup import Absent, Outcome
+from mdeploy.backends.table import BACKENDS, info_of
 from mdeploy.comparison.differences import DifferenceMap, difference_map
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.tolerance import Comparison, Tolerance, compare
-from mdeploy.errors import CheckFailed, InputError, MdeployError, UnavailableError, UsageError
+from mdeploy.errors import CheckFailed, InputError, UnavailableError
 from mdeploy.formats.artifact import Artifact, GoldenCase
-from mdeploy.progress import Tell, quiet
 
-__all__ = ["BackendResult", "OutputResult", "ParityReport", "check_outputs", "run_parity"]
+__all__ = ["BackendResult", "OutputResult", "ParityReport", "run_parity"]
 
 REFERENCE = "torch"
-_REFERENCES = {"torch": "PyTorch", "onnxruntime": "onnxruntime", "caffe2": "real Caffe2", "mdeploy": "mdeploy runtime"}
 
 
 @dataclass(frozen=True)
@@ -97,107 +96,70 @@ class ParityReport:
         }
 
 
-def run_parity(
-    artifact: Artifact,
-    tolerance: Tolerance,
-    names: Sequence[str] | None = None,
-    options: PrepareOptions | None = None,
-    tell: Tell = quiet,
-) -> ParityReport:
+def run_parity(request: ParityRequest) -> ParityReport:
     """Compare every backend asked for, or every installed one, with the golden outputs.
 
-    ``tell`` gets one line per step. A backend that is asked for by name and missing raises ``UnavailableError``, and so
-    does having none but PyTorch. One that cannot run the net is reported, and the others still run.
+    A backend that is asked for by name and missing raises ``UnavailableError``, and so does having none but PyTorch.
+    One that cannot run the net is reported, and the others still run.
     """
-    options = options or PrepareOptions()
-    check_outputs(artifact, tolerance)
+    request.check()
+    artifact = request.artifact
     cases = artifact.golden_cases()
     if not cases:
         raise InputError(f"{artifact.path}: has no golden cases to compare with; convert again")
-    selection = select_backends(names)
-    results: dict[str, BackendResult] = {}
-    for name, absent in selection.missing:
-        results[name] = BackendResult(name, name, "", "missing", absent.reason, absent.install)
-    for backend in selection.present:
-        tell(f"{backend.title}: loading")
-        try:
-            with _prepared(backend, artifact, options) as session:
-                outputs = tuple(_run_cases(artifact, cases, backend, session, tolerance, tell))
-        except UnavailableError as error:
-            if names is not None:
-                raise UnavailableError(f"backend {backend.name} cannot run: {error}") from error
-            results[backend.name] = BackendResult(backend.name, backend.title, "", "missing", str(error))
-            continue
-        except MdeployError as error:
-            version = backend.availability().version
-            results[backend.name] = BackendResult(
-                backend.name, backend.title, version, "error", str(error), exit_code=error.exit_code
-            )
-            continue
-        passed = all(output.comparison.passed for output in outputs)
-        results[backend.name] = BackendResult(
-            backend.name,
-            backend.title,
-            backend.availability().version,
-            "passed" if passed else "failed",
-            outputs=outputs,
-        )
-    _require_other_than_reference(results)
-    order = [*dict.fromkeys([*(names or ()), *results])] if names is not None else _table_order(results)
-    reference = _REFERENCES[artifact.manifest.golden_backend]
-    found = tuple(results[name] for name in order)
-    return ParityReport(artifact.name, reference, tolerance, found, _warnings(cases, tolerance))
+    outcome = request.each(lambda backend: _run(request, backend, cases))
+    results = {absent.name: _absent(absent) for absent in outcome.absent} | outcome.done
+    _require_other_than_reference(outcome)
+    order = BACKENDS if request.backends is None else dict.fromkeys(request.backends)
+    found = tuple(results[name] for name in order if name in results)
+    warnings = _warnings(cases, request.tolerance)
+    return ParityReport(artifact.name, _reference(artifact), request.tolerance, found, warnings)
 
 
-def check_outputs(artifact: Artifact, tolerance: Tolerance) -> None:
-    """Raise ``UsageError`` where a tolerance names an output that the artifact does not have."""
-    names = [spec.name for spec in artifact.manifest.outputs]
-    for name, _ in tolerance.outputs:
-        if name not in names:
-            raise UsageError(f"--tol {name}=...: the outputs of {artifact.name} are {', '.join(names)}")
+def _run(request: ParityRequest, backend: Backend, cases: Sequence[GoldenCase]) -> BackendResult:
+    request.tell(f"{backend.title}: loading")
+    with backend.prepare(request.artifact, request.options) as session:
+        outputs = tuple(_run_cases(request, cases, backend, session))
+    status = "passed" if all(output.comparison.passed for output in outputs) else "failed"
+    return BackendResult(backend.name, backend.title, backend.availability().version, status, outputs=outputs)
+
+
+def _absent(absent: Absent) -> BackendResult:
+    if absent.missing:
+        return BackendResult(absent.name, absent.title, "", "missing", absent.reason, absent.install)
+    return BackendResult(absent.name, absent.title, absent.version, "error", absent.reason, exit_code=absent.exit_code)
+
+
+def _reference(artifact: Artifact) -> str:
+    name = artifact.manifest.golden_backend
+    title = info_of(name).title
+    return f"real {title}" if name == "caffe2" else title
 
 
 def _run_cases(
-    artifact: Artifact,
-    cases: Sequence[GoldenCase],
-    backend: Backend,
-    session: Session,
-    tolerance: Tolerance,
-    tell: Tell,
+    request: ParityRequest, cases: Sequence[GoldenCase], backend: Backend, session: Session
 ) -> Iterator[OutputResult]:
-    specs = artifact.manifest.outputs
+    specs = request.artifact.manifest.outputs
     for case in cases:
-        tell(f"{backend.title}: {case.case}")
+        request.tell(f"{backend.title}: {case.case}")
         outputs = session.run(case.inputs)
         if len(outputs) != len(specs):
             raise InputError(f"{len(outputs)} outputs where the manifest lists {len(specs)}")
         for spec, reference, actual in zip(specs, case.outputs, outputs, strict=True):
-            comparison = compare(reference, actual, spec.meaning, tolerance.of(spec.name))
+            comparison = compare(reference, actual, spec.meaning, request.tolerance.of(spec.name))
             yield OutputResult(case.case, case.kind, spec.name, comparison, difference_map(reference, actual))
 
 
-@contextmanager
-def _prepared(backend: Backend, artifact: Artifact, options: PrepareOptions) -> Iterator[Session]:
-    session = backend.prepare(artifact, options)
-    try:
-        yield session
-    finally:
-        session.close()
-
-
-def _require_other_than_reference(results: dict[str, BackendResult]) -> None:
-    if any(result.status != "missing" for name, result in results.items() if name != REFERENCE):
+def _require_other_than_reference(outcome: Outcome[BackendResult]) -> None:
+    failed = [absent.name for absent in outcome.absent if not absent.missing]
+    if any(name != REFERENCE for name in (*outcome.done, *failed)):
         return
     reasons = "; ".join(
-        f"{name}: {result.reason}" + (f" (install: {result.install})" if result.install else "")
-        for name, result in results.items()
-        if result.status == "missing"
+        f"{absent.name}: {absent.reason}" + (f" (install: {absent.install})" if absent.install else "")
+        for absent in outcome.absent
+        if absent.missing
     )
     raise UnavailableError(f"there is no runtime to compare with PyTorch; {reasons or 'name one by --backends'}")
-
-
-def _table_order(results: dict[str, BackendResult]) -> list[str]:
-    return [name for name in BACKENDS if name in results]
 
 
 def _warnings(cases: Sequence[GoldenCase], tolerance: Tolerance) -> tuple[str, ...]:

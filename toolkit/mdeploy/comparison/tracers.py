@@ -15,12 +15,13 @@ onnxruntime compared   backend optimises as it does on the whole
 from __future__ import annotations
 
 import tempfile
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from contextlib import closing
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from mdeploy.backends.base import Backend, NetBackend, PrepareOptions
+from mdeploy.backends.lineup import Lineup
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.subgraph import Part, cut_nets
 from mdeploy.comparison.subgraph import onnx_part, write_part
@@ -30,36 +31,45 @@ from mdeploy.formats.artifact import Artifact, GoldenCase, GoldenEntry
 from mdeploy.progress import Tell
 from mdeploy.tensors import Array
 
-__all__ = ["GraphTracer", "PartRunning", "Tracer", "tracer_of"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["GraphTracer", "SubgraphTracer", "Tracer", "tracer_of"]
 
 Values = dict[str, Array]
 
 
-class Tracer(Protocol):
-    """One backend, looked into. Close it, or use ``contextlib.closing``."""
+class Tracer(ABC):
+    """One backend, looked into. Close it, or use it as a context manager."""
 
     title: str
 
+    @abstractmethod
     def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
         """Every tensor that can be seen, by blob name, for each case."""
-        ...
 
+    @abstractmethod
     def close(self) -> None:
         """Release processes and memory."""
-        ...
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self.close()
 
 
-@runtime_checkable
-class PartRunning(Protocol):
-    """What a tracer has on top where its backend can run a part of the net by itself."""
+class SubgraphTracer(Tracer):
+    """One whose backend can run a subgraph of the net by itself."""
 
+    @abstractmethod
     def run_part(self, part: Part, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
-        """The output of a part on each of some inputs by name, or None where the part has no form for this backend."""
-        ...
+        """The output of a subgraph on each of some inputs by name, or None where it has no form for this backend."""
 
 
-def tracer_of(backend: Backend, artifact: Artifact, options: PrepareOptions, graph: OnnxGraph | None) -> Tracer:
+def tracer_of(backend: Backend, lineup: Lineup, graph: OnnxGraph | None) -> Tracer:
     """Return how to look into a backend that is compared. ``graph`` is the artifact's ONNX graph, if it has one."""
+    artifact, options = lineup.artifact, lineup.options
     if isinstance(backend, NetBackend):
         return _NetTracer(backend, artifact, options)
     if backend.name == "torch":
@@ -73,7 +83,7 @@ def _by_name(artifact: Artifact, case: GoldenCase) -> Values:
     return dict(zip([spec.name for spec in artifact.manifest.inputs], case.inputs, strict=True))
 
 
-class GraphTracer:
+class GraphTracer(Tracer):
     """The reference: model.onnx on onnxruntime, unoptimised."""
 
     title = "model.onnx on onnxruntime"
@@ -90,9 +100,8 @@ class GraphTracer:
         """Nothing is held."""
 
 
-class _NetTracer:
-    def __init__(self, backend: Backend, artifact: Artifact, options: PrepareOptions) -> None:
-        assert isinstance(backend, NetBackend)
+class _NetTracer(SubgraphTracer):
+    def __init__(self, backend: NetBackend, artifact: Artifact, options: PrepareOptions) -> None:
         self.title = backend.title
         self._artifact = artifact
         self._runner = backend.net_runner(options)
@@ -113,7 +122,7 @@ class _NetTracer:
         self._runner.close()
 
 
-class _TorchTracer:
+class _TorchTracer(Tracer):
     def __init__(self, backend: Backend, artifact: Artifact, options: PrepareOptions) -> None:
         self.title = backend.title
         self._artifact = artifact
@@ -135,7 +144,7 @@ class _TorchTracer:
         self._session.close()
 
 
-class _CutTracer:
+class _CutTracer(SubgraphTracer):
     def __init__(self, backend: Backend, artifact: Artifact, options: PrepareOptions, graph: OnnxGraph) -> None:
         self.title = f"{backend.title}, graph cut"
         self._backend = backend
@@ -176,7 +185,7 @@ class _CutTracer:
         with tempfile.TemporaryDirectory(prefix="mdeploy-part-") as folder:
             cases = [(GoldenEntry("zeros", "zeros"), {**self._sample, **inputs[0]})]
             cut = write_part(self._artifact, part, model, cases, Path(folder) / "part", macs=False)
-            with closing(self._backend.prepare(cut, self._options)) as session:
+            with self._backend.prepare(cut, self._options) as session:
                 return [session.run([fed[name] for name in part.inputs])[0] for fed in inputs]
 
     def close(self) -> None:

@@ -5,19 +5,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import PrepareOptions, Session
-from mdeploy.backends.registry import select_backends
-from mdeploy.errors import MdeployError, UnavailableError, UsageError
+from mdeploy.backends.base import Backend, Session
+from mdeploy.backends.lineup import Lineup
+from mdeploy.backends.registry import get_backend
+from mdeploy.errors import MdeployError, UsageError
 from mdeploy.formats.artifact import Artifact
 from mdeploy.native.images import image_input
-from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array, Doubles
 
 __all__ = ["ImagePrediction", "PredictionReport", "predict", "probabilities"]
@@ -91,19 +91,13 @@ class PredictionReport:
         }
 
 
-def predict(
-    artifact: Artifact,
-    images: Sequence[Path],
-    names: Sequence[str] | None = None,
-    options: PrepareOptions | None = None,
-    tell: Tell = quiet,
-) -> PredictionReport:
-    """Classify every image on every backend asked for, or every one that can run.
+def predict(lineup: Lineup, images: Sequence[Path]) -> PredictionReport:
+    """Classify every image on every backend of the line-up.
 
-    The first backend in the order of ``mdeploy.backends`` is the reference. Raises ``InputError`` for a bad image,
-    ``UsageError`` when the model is no classifier of images, ``UnavailableError`` when no backend can run.
+    Its first backend is the reference. Raises ``InputError`` for a bad image, ``UsageError`` when the model is no
+    classifier of images, ``UnavailableError`` when no backend can run.
     """
-    options = options or PrepareOptions()
+    artifact = lineup.artifact
     if not images:
         raise UsageError("no image was given")
     spec, output = artifact.manifest.inputs[0], artifact.manifest.outputs[0]
@@ -111,16 +105,29 @@ def predict(
         raise UsageError(f"{artifact.path}: the model takes {len(artifact.manifest.inputs)} inputs, not one image")
     inputs = [image_input(path, spec) for path in images]
     with ExitStack() as stack:
-        sessions, titles, versions, missing = _prepare(artifact, names, options, stack, tell)
+
+        def prepare(backend: Backend) -> Session:
+            lineup.tell(f"loading {backend.title}")
+            return stack.enter_context(backend.prepare(artifact, lineup.options))
+
+        sessions = lineup.each(prepare, fatal=MdeployError)
+        sessions.require()
         results = []
         for path, tensor in zip(images, inputs, strict=True):
-            tell(path.name)
+            lineup.tell(path.name)
             scores = {
-                name: probabilities(session.run([tensor])[0], output.meaning) for name, session in sessions.items()
+                name: probabilities(session.run([tensor])[0], output.meaning) for name, session in sessions.done.items()
             }
             results.append(ImagePrediction(str(path), scores))
-    classes = len(results[0].reference)
-    return PredictionReport(artifact.name, _labels(artifact, classes), titles, versions, tuple(results), tuple(missing))
+    backends = [get_backend(name) for name in sessions.done]
+    return PredictionReport(
+        artifact.name,
+        _labels(artifact, len(results[0].reference)),
+        {backend.name: backend.title for backend in backends},
+        {backend.name: backend.availability().version for backend in backends},
+        tuple(results),
+        tuple((absent.name, absent.explained) for absent in sessions.absent),
+    )
 
 
 def probabilities(output: Array, meaning: str) -> Doubles:
@@ -132,35 +139,6 @@ def probabilities(output: Array, meaning: str) -> Doubles:
         return np.asarray(np.exp(values))
     shifted = np.exp(values - values.max())
     return np.asarray(shifted / shifted.sum())
-
-
-def _prepare(
-    artifact: Artifact,
-    names: Sequence[str] | None,
-    options: PrepareOptions,
-    stack: ExitStack,
-    tell: Tell,
-) -> tuple[dict[str, Session], dict[str, str], dict[str, str], list[tuple[str, str]]]:
-    selection = select_backends(names)
-    sessions: dict[str, Session] = {}
-    titles: dict[str, str] = {}
-    versions: dict[str, str] = {}
-    missing = [(name, absent.explained) for name, absent in selection.missing]
-    for backend in selection.present:
-        tell(f"loading {backend.title}")
-        try:
-            session = stack.enter_context(closing(backend.prepare(artifact, options)))
-        except MdeployError as error:
-            if names is not None:
-                raise
-            missing.append((backend.name, str(error)))
-            continue
-        sessions[backend.name] = session
-        titles[backend.name] = backend.title
-        versions[backend.name] = backend.availability().version
-    if not sessions:
-        raise UnavailableError("no runtime can run this model; " + "; ".join(f"{n}: {r}" for n, r in missing))
-    return sessions, titles, versions, missing
 
 
 def _labels(artifact: Artifact, classes: int) -> tuple[str, ...]:

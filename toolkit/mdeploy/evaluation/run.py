@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy.backends.base import PrepareOptions
-from mdeploy.backends.registry import select_backends
-from mdeploy.errors import MdeployError, UnavailableError, UsageError
+from mdeploy.backends.base import Backend
+from mdeploy.backends.lineup import Lineup
+from mdeploy.backends.registry import get_backend
+from mdeploy.errors import MdeployError, UsageError
 from mdeploy.evaluation.dataset import ImageSet, LabelledImage
 from mdeploy.evaluation.prediction import probabilities
 from mdeploy.evaluation.statistics import Share, Times
@@ -126,57 +127,38 @@ class _Tally:
 
 
 def evaluate(
-    artifact: Artifact,
+    lineup: Lineup,
     sets: Sequence[ImageSet],
-    names: Sequence[str] | None = None,
-    options: PrepareOptions | None = None,
     advance: Advance = lambda _images, _message="": None,
     ahead: int = 1,
 ) -> EvaluationReport:
-    """Run every image on every backend asked for, or every one that can run, and compare.
+    """Run every image on every backend of the line-up, and compare.
 
     ``advance`` is told how many more images are through all runtimes, and what is being done. ``ahead`` threads
     prepare the next turn's images while the runtimes work; with 0 nothing else runs beside them. Raises
     ``InputError`` for a bad image and ``UnavailableError`` when a backend asked for, or every one, is missing.
     """
-    options = options or PrepareOptions(threads=1)
+    artifact = lineup.artifact
     if len(artifact.manifest.inputs) != 1 or artifact.manifest.inputs[0].layout is None:
         raise UsageError(f"{artifact.path}: the model does not take one image, so it cannot be evaluated on images")
     with ExitStack() as stack:
-        workers, missing = _start(artifact, names, options, stack, advance)
+
+        def start(backend: Backend) -> Worker:
+            advance(0, f"loading {backend.title}")
+            return stack.enter_context(Worker(backend.name, artifact.path.resolve(), lineup.options))
+
+        started = lineup.each(start, fatal=MdeployError)
+        started.require()
+        workers = started.done
         results = tuple(_run_set(artifact, images, workers, advance, ahead) for images in sets)
-        selection = {backend.name: backend for backend in select_backends(list(workers)).present}
-        runtimes = tuple(
-            Runtime(
-                name,
-                selection[name].title,
-                selection[name].availability().version,
-                worker.loaded.model_bytes,
-                worker.loaded.seconds,
-                worker.peak_memory(),
-            )
-            for name, worker in workers.items()
-        )
-    return EvaluationReport(artifact.name, options.threads, runtimes, results, tuple(missing))
+        runtimes = tuple(_runtime(get_backend(name), worker) for name, worker in workers.items())
+    missing = tuple((absent.name, absent.explained) for absent in started.absent)
+    return EvaluationReport(artifact.name, lineup.options.threads, runtimes, results, missing)
 
 
-def _start(
-    artifact: Artifact, names: Sequence[str] | None, options: PrepareOptions, stack: ExitStack, advance: Advance
-) -> tuple[dict[str, Worker], list[tuple[str, str]]]:
-    selection = select_backends(names)
-    missing = [(name, absent.explained) for name, absent in selection.missing]
-    workers: dict[str, Worker] = {}
-    for backend in selection.present:
-        advance(0, f"loading {backend.title}")
-        try:
-            workers[backend.name] = stack.enter_context(Worker(backend.name, artifact.path.resolve(), options))
-        except MdeployError as error:
-            if names is not None:
-                raise
-            missing.append((backend.name, str(error)))
-    if not workers:
-        raise UnavailableError("no runtime can run this model; " + "; ".join(f"{n}: {r}" for n, r in missing))
-    return workers, missing
+def _runtime(backend: Backend, worker: Worker) -> Runtime:
+    version, loaded = backend.availability().version, worker.loaded
+    return Runtime(backend.name, backend.title, version, loaded.model_bytes, loaded.seconds, worker.peak_memory())
 
 
 def _run_set(

@@ -18,13 +18,15 @@ import onnxruntime
 import pytest
 
 from mdeploy.backends.base import PrepareOptions
+from mdeploy.backends.lineup import select_backends
 from mdeploy.backends.optional import environment, files
 from mdeploy.backends.optional.files import find_files, make_files, maker, net_spec, select_makers
 from mdeploy.backends.optional.module import NetSpec, module_of
 from mdeploy.backends.optional.process import OptionalProcess, OptionalSession
-from mdeploy.backends.registry import get_backend, select_backends
+from mdeploy.backends.registry import get_backend
 from mdeploy.backends.table import BACKENDS, CONVERTED, BackendInfo, info_of
 from mdeploy.cli.main import run
+from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.run import run_parity
 from mdeploy.comparison.tolerance import Tolerance
 from mdeploy.deployment.package.layout import payload
@@ -57,7 +59,7 @@ def needs(name: str) -> BackendInfo:
 @pytest.mark.parametrize("name", PLAIN)
 def test_parity(name: str, calibrated: Artifact) -> None:
     needs(name)
-    report = run_parity(calibrated, Tolerance(1e-5), [name], PrepareOptions(threads=1))
+    report = run_parity(ParityRequest(calibrated, [name], PrepareOptions(threads=1), tolerance=Tolerance(1e-5)))
     (result,) = report.backends
     assert result.status == "passed", result.reason
     assert len(result.outputs) == 3
@@ -167,7 +169,9 @@ class TestAlso:
 
     def test_they_are_what_runs(self, with_files: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(files, "maker", lambda _info: pytest.fail("made again"))
-        report = run_parity(with_files, Tolerance(1e-5), ["mnn", "openvino"], PrepareOptions(threads=1))
+        report = run_parity(
+            ParityRequest(with_files, ["mnn", "openvino"], PrepareOptions(threads=1), tolerance=Tolerance(1e-5))
+        )
         assert [result.status for result in report.backends] == ["passed", "passed"]
 
     def test_a_changed_file_is_refused(self, with_files: Artifact, tmp_path: Path) -> None:

@@ -26,9 +26,11 @@ from pathlib import Path
 from typing import Any
 
 import click
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mdeploy.tensors import element_scale
 from native_build import CACHE, build
 from peer_runtimes.nets import NETS
 
@@ -178,9 +180,8 @@ def _start(peer: str, net: str, directory: Path, threads: int, log: Path) -> Wor
 
 
 def _difference(output: list[float], reference: list[float]) -> float:
-    if len(output) != len(reference):
-        return float("inf")
-    return max(abs(a - b) / max(1.0, abs(b)) for a, b in zip(output, reference, strict=True))
+    a, b = np.array(output), np.array(reference)
+    return float((np.abs(a - b) / element_scale(b)).max()) if a.shape == b.shape else float("inf")
 
 
 def _ceiling(program: Path, threads: int) -> float:

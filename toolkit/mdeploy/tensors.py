@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Array", "Doubles", "Shape", "TensorSpec"]
+__all__ = ["Array", "Doubles", "Shape", "TensorSpec", "element_scale", "tensor_scale"]
 
 Array = npt.NDArray[Any]
 """A tensor's values; its dtype is one that the net declares."""
@@ -40,3 +40,15 @@ class TensorSpec:
     def zeros(self) -> Array:
         """A tensor of this shape and dtype, all zero."""
         return np.zeros(self.shape, self.dtype)
+
+
+def element_scale(reference: Array) -> Doubles:
+    """max(1, |reference|) of each element: what the tolerance rule of ``comparison/tolerance.py`` measures by."""
+    return np.maximum(1.0, np.abs(np.asarray(reference, np.float64)))
+
+
+def tensor_scale(reference: Array) -> float:
+    """max(1, largest finite |reference|): what the scale rule measures by."""
+    values = np.asarray(reference, np.float64)
+    finite = np.abs(values[np.isfinite(values)])
+    return max(1.0, float(finite.max())) if finite.size else 1.0

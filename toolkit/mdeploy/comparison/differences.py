@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mdeploy.tensors import Array
+from mdeploy.tensors import Array, tensor_scale
 
 __all__ = ["BINS", "DifferenceMap", "difference_map"]
 
@@ -37,10 +37,8 @@ def difference_map(reference: Array, actual: Array) -> DifferenceMap | None:
     finite = np.isfinite(a) & np.isfinite(b)
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.abs(a - b)
-    largest = np.abs(a[np.isfinite(a)])
-    scale = max(1.0, float(largest.max())) if largest.size else 1.0
     same = (a == b) | (np.isnan(a) & np.isnan(b))
-    values = np.where(finite, difference / scale, np.where(same, 0.0, np.nan))
+    values = np.where(finite, difference / tensor_scale(a), np.where(same, 0.0, np.nan))
     return DifferenceMap(_binned(values.ravel(), BINS, 0), _image(values))
 
 

@@ -9,14 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
-
 from mdeploy.backends.base import Backend, NetBackend
 from mdeploy.backends.lineup import select_backends
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.comparison.differences import DifferenceMap, difference_map
 from mdeploy.comparison.request import ParityRequest
-from mdeploy.comparison.tolerance import Comparison, Tolerance, compare
+from mdeploy.comparison.tolerance import Comparison, Tolerance, compare, required_by_scale
 from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.comparison.tracers import GraphTracer, Tracer, tracer_of
 from mdeploy.errors import CheckFailed, InputError, UnavailableError, UnsupportedError, UsageError
@@ -39,8 +37,8 @@ class Layer:
     case: str
     comparison: Comparison
     required: float
-    """The tolerance that it needs: for an output by the rule, for an intermediate tensor max |a - b| over
-    max(1, max |reference|), since rounding follows the tensor's scale; infinite when none would do."""
+    """The tolerance that it needs: for an output by the tolerance rule, for an intermediate tensor by the scale rule;
+    infinite when none would do."""
     passed: bool
     differences: DifferenceMap | None = field(default=None, repr=False, compare=False)
 
@@ -218,7 +216,5 @@ def judge(reference: Array, actual: Array, meaning: str | None, tolerance: Toler
         return comparison, math.inf, False
     if meaning is not None:
         return comparison, comparison.required_tolerance, comparison.passed
-    finite = np.abs(np.asarray(reference, np.float64)[np.isfinite(reference)])
-    scale = max(1.0, float(finite.max())) if finite.size else 1.0
-    required = (comparison.max_abs or 0.0) / scale
+    required = required_by_scale(reference, comparison)
     return comparison, required, required <= tolerance.tol + tolerance.rtol

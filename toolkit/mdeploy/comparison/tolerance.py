@@ -1,12 +1,23 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The tolerance rule, the only one: how far an output may be from its reference.
+"""How far a tensor may be from its reference: two rules.
+
+The tolerance rule (``compare``) judges outputs, element by element:
 
 Probabilities:               |a - b| <= tol + rtol * |reference|
 Logits, log-probabilities:   |a - b| <= tol * max(1, |reference|) + rtol * |reference|
 
-since float32 cannot hold 1e-5 at -130. NaN and infinities must stand in the same places (infinities with the same
-sign). The C++ twin is in the harness; both are tested against tests/golden/tolerance.json. Arithmetic is in double.
+since float32 cannot hold 1e-5 at -130. Its C++ twin is in the harness; both are tested against
+tests/golden/tolerance.json.
+
+The scale rule (``required_by_scale``) judges tensors inside a net, and what graph passes do to outputs:
+
+max |a - b| <= (tol + rtol) * max(1, max |reference|)
+
+since a sum of large terms that cancel is rounded by the size of the terms, which the tensor as a whole shows and the
+element does not.
+
+In both, NaN and infinities must stand in the same places (infinities with the same sign), and arithmetic is in double.
 """
 
 from __future__ import annotations
@@ -19,9 +30,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mdeploy.formats.parity import describe_tolerance
-from mdeploy.tensors import Array, Doubles
+from mdeploy.tensors import Array, Doubles, element_scale, tensor_scale
 
-__all__ = ["MEANINGS", "Comparison", "Tolerance", "compare"]
+__all__ = ["MEANINGS", "Comparison", "Tolerance", "compare", "required_by_scale"]
 
 MEANINGS = ("logits", "log_probabilities", "probabilities")
 
@@ -98,7 +109,7 @@ def compare(reference: Array, actual: Array, meaning: str, tolerance: Tolerance)
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.where(finite, np.abs(a - b), 0.0)
         magnitude = np.where(finite, np.abs(a), 0.0)
-    scale = np.ones_like(magnitude) if meaning == "probabilities" else np.maximum(1.0, magnitude)
+    scale = np.ones_like(magnitude) if meaning == "probabilities" else element_scale(magnitude)
     needed = np.maximum(0.0, difference - tolerance.rtol * magnitude) / scale
     wrong = int(misplaced.sum())
     required = None if wrong else (float(needed.max()) if needed.size else 0.0)
@@ -107,7 +118,7 @@ def compare(reference: Array, actual: Array, meaning: str, tolerance: Tolerance)
         # By the tolerance that it needs, so that the printed smallest one does pass when it is given.
         passed=required is not None and required <= tolerance.tol,
         max_abs=float(difference[finite].max()) if finite.any() else None,
-        max_rel=float((difference / np.maximum(1.0, magnitude))[finite].max()) if finite.any() else None,
+        max_rel=float((difference / element_scale(magnitude))[finite].max()) if finite.any() else None,
         cosine=_cosine(a[finite], b[finite]),
         worst_index=worst,
         worst_reference=None if worst is None else float(a[worst]),
@@ -117,6 +128,14 @@ def compare(reference: Array, actual: Array, meaning: str, tolerance: Tolerance)
         top1_agreement=_top1_agreement(a, b),
         required_tolerance=required,
     )
+
+
+def required_by_scale(reference: Array, comparison: Comparison) -> float:
+    """The smallest tolerance that passes by the scale rule, of a comparison that could be made; infinite when none
+    would."""
+    if comparison.required_tolerance is None:
+        return math.inf
+    return (comparison.max_abs or 0.0) / tensor_scale(reference)
 
 
 def _incomparable(problem: str) -> Comparison:

@@ -15,12 +15,12 @@ from mdeploy.formats.manifest import PassRecord
 from mdeploy.onnx.passes import PIPELINE, GraphPass
 from mdeploy.onnx.session import PlainSession
 from mdeploy.progress import Tell, quiet
-from mdeploy.tensors import Array
+from mdeploy.tensors import Array, tensor_scale
 
 __all__ = ["PASS_TOLERANCE", "PassResult", "check_pass_names", "largest_difference", "run_passes"]
 
 PASS_TOLERANCE = 1e-5
-"""How far a pass may move any output, relative to the largest magnitude in that output where it is above 1.
+"""How far a pass may move any output, by the scale rule (``comparison/tolerance.py``).
 
 Passes may change the order of sums, and float32 answers in proportion to what was summed, not to what remains.
 """
@@ -100,8 +100,7 @@ def _difference(left: Array, right: Array) -> tuple[float, float]:
         return np.inf, PASS_TOLERANCE
     if not finite.any():
         return 0.0, PASS_TOLERANCE
-    scale = max(1.0, float(np.abs(left[finite]).max()))
-    return float(np.abs(left[finite] - right[finite]).max()), PASS_TOLERANCE * scale
+    return float(np.abs(left[finite] - right[finite]).max()), PASS_TOLERANCE * tensor_scale(left)
 
 
 def _outputs(model: ir.Model, samples: Sequence[Sequence[Array]]) -> list[list[Array]]:

@@ -17,6 +17,8 @@ Anything else that escapes is an internal error (70); an interrupt is 130; a pip
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = [
     "EXIT_BROKEN_PIPE",
     "EXIT_INTERNAL",
@@ -43,36 +45,47 @@ class MdeployError(Exception):
     """Base of all errors that are shown to the user as one line, without a traceback."""
 
     exit_code: int = EXIT_INTERNAL
+    kind: str = "internal_error"
+    """One word for machines: what a report of the harness calls its status."""
+
+    def details(self) -> dict[str, Any]:
+        """What machines are told beside the message, as plain JSON values."""
+        return {}
 
 
 class CheckFailed(MdeployError):  # noqa: N818 - a verdict, not a fault
     """A check ran and did not hold."""
 
     exit_code = 1
+    kind = "check_failed"
 
 
 class UsageError(MdeployError):
     """The command line, or a call, does not make sense."""
 
     exit_code = 2
+    kind = "usage"
 
 
 class InputError(MdeployError):
     """A file or directory is missing, unreadable, corrupt, or refused for safety."""
 
     exit_code = 3
+    kind = "bad_input"
 
 
 class UnsupportedError(MdeployError):
     """Something in the model cannot be expressed; the message lists every such node."""
 
     exit_code = 4
+    kind = "unsupported"
 
 
 class UnavailableError(MdeployError):
     """A needed tool, runtime or device is not there; the message says how to get it."""
 
     exit_code = 5
+    kind = "unavailable"
 
 
 _BY_STATUS: dict[int, type[MdeployError]] = {

@@ -5,10 +5,13 @@
 from __future__ import annotations
 
 import importlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+from importlib import resources
 from pathlib import Path
 
 import click
@@ -51,6 +54,89 @@ def test_every_error_is_one_line_and_its_code(
     captured = capsys.readouterr()
     assert captured.err.splitlines() == [line]
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "kind"),
+    [
+        (["inspect", "none.onnx", "--json"], 3, "bad_input"),
+        (["parity", "--json", "--tol", "x"], 2, "usage"),
+        (["bench", "--jsn", "--json"], 2, "usage"),
+        (["predict", "--json"], 2, "usage"),
+        (["nothing", "--json"], 2, "usage"),
+        (["package", "none", "--target", "android", "--json"], 3, "bad_input"),
+        (["diff", "a.json", "b.json", "--json"], 3, "bad_input"),
+        (["history", "999999", "--json"], 3, "bad_input"),
+        (["collect", "--no-history", "--json"], 2, "usage"),
+        (["evaluate", "none", "--data", "none", "--json"], 3, "bad_input"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_with_json_an_error_is_an_object_too(
+    arguments: list[str], code: int, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(arguments) == code
+    captured = capsys.readouterr()
+    (line,) = captured.err.splitlines()
+    message = line.removeprefix("mdeploy: ")
+    assert json.loads(captured.out) == {
+        "schema": "mdeploy-error/1",
+        "error": message,
+        "exit_code": code,
+        "kind": kind,
+    }
+
+
+def test_an_interrupt_and_an_internal_error_are_objects_too(capsys: pytest.CaptureFixture[str]) -> None:
+    for error, code, kind in ((KeyboardInterrupt(), 130, "cancelled"), (ZeroDivisionError("x"), 70, "internal_error")):
+        command = failing(error)
+        command.params.append(click.Option(["--json"], is_flag=True, expose_value=False))
+        assert run(["--json"], command) == code
+        document = json.loads(capsys.readouterr().out)
+        assert (document["exit_code"], document["kind"]) == (code, kind)
+        assert run(["--", "--json"], failing(error)) == 2, "an argument called --json is no flag"
+        assert capsys.readouterr().out == ""
+
+
+def test_kinds_are_the_words_of_the_harness() -> None:
+    schema = json.loads((resources.files("mdeploy.formats") / "schemas" / "report.schema.json").read_text())
+    statuses = set(schema["properties"]["status"]["enum"])
+    kinds = {error.kind for error in (errors.MdeployError, *errors.MdeployError.__subclasses__())}
+    assert {*kinds, "cancelled", "ok"} == statuses
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [(["parit"], "parity"), (["evalute"], "evaluate"), (["bench", "--thread", "2"], "--threads")],
+)
+def test_what_was_perhaps_meant(arguments: list[str], meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(arguments) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.search(rf"[Dd]id you mean '?{meant}'?", line)
+
+
+def test_a_verb_that_cannot_be_imported_is_listed_and_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delitem(sys.modules, "mdeploy.cli.evaluate", raising=False)
+    monkeypatch.delitem(sys.modules, "mdeploy.cli.recording", raising=False)
+    finder = MissingPackage("mdeploy.cli.recording", "sqlite3")
+    monkeypatch.setattr(sys, "meta_path", [finder, *sys.meta_path])
+    assert run(["--help"]) == 0
+    assert "evaluate" in capsys.readouterr().out
+    assert run(["evaluate"]) == 5
+    assert "evaluate needs the package sqlite3, which is not installed" in capsys.readouterr().err
+
+
+class MissingPackage:
+    """Finds one module, and what it needs is not there."""
+
+    def __init__(self, module: str, needed: str) -> None:
+        self.module, self.needed = module, needed
+
+    def find_spec(self, name: str, _path: object = None, _target: object = None) -> None:
+        if name == self.module:
+            raise ModuleNotFoundError(f"No module named {self.needed!r}", name=self.needed)
 
 
 def test_debug_shows_the_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import onnx_ir as ir
 
@@ -54,6 +55,10 @@ class UnsupportedModelError(UnsupportedError):
         head = "1 node cannot be converted" if count == 1 else f"{count} nodes cannot be converted"
         super().__init__("\n".join([f"{head}:", *(f"  {finding}" for finding in findings)]))
         self.findings = findings
+
+    def details(self) -> dict[str, Any]:
+        """Every finding."""
+        return {"findings": [asdict(finding) for finding in self.findings]}
 
 
 def translate(model: ir.Model, name: str) -> NetBuilder:

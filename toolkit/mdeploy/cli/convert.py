@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -159,7 +158,8 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
                 raise UsageError("--also needs an ONNX graph, which a Caffe2 net pair does not have")
             result = convert(sources[0], options, update) if nets is None else import_nets(nets, options, update)
     except UnsupportedModelError as error:
-        _print_findings(error, flags["as_json"])
+        if not flags["as_json"]:
+            _print_findings(error)
         raise
     if flags["as_json"]:
         print_json(result.to_json())
@@ -167,13 +167,11 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
         print_conversion(result, stdout_console())
 
 
-def _print_findings(error: UnsupportedModelError, as_json: bool) -> None:
-    """Every node that stands in the way: as JSON, or as a table where there are several."""
+def _print_findings(error: UnsupportedModelError) -> None:
+    """Every node that stands in the way, where there are several."""
     from mdeploy.cli.show.conversion import findings_table
-    from mdeploy.cli.show.output import print_json, stderr_console
+    from mdeploy.cli.show.output import stderr_console
     from mdeploy.cli.show.terminal import print_table
 
-    if as_json:
-        print_json({"findings": [asdict(finding) for finding in error.findings]})
-    elif len(error.findings) > 1:
+    if len(error.findings) > 1:
         print_table(findings_table(error), stderr_console())

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The command ``mdeploy-train``: one file per verb."""
+"""The command ``mdeploy-train``: one file per verb, and one line of ``VERBS``."""
 
 from __future__ import annotations
 
@@ -10,30 +10,39 @@ from typing import NoReturn
 import click
 
 from mdeploy import __version__
-from mdeploy.cli.main import debug_option, run
-from mdeploy_training.cli import benchmark, figures, init, summary, sweep, tables, train, transfer
+from mdeploy.cli.main import run
+from mdeploy.cli.verbs import VerbGroup, debug_option
 
-__all__ = ["main", "root"]
+__all__ = ["VERBS", "main", "root"]
 
+VERBS: dict[str, str] = {
+    "train": "Train a model on labelled images and write a checkpoint.",
+    "transfer": "Train a checkpoint on to other classes.",
+    "init": "Write an untrained, calibrated checkpoint to measure.",
+    "summary": "Print a model's stages, parameters and multiply-adds.",
+    "figures": "Draw accuracy against epoch from logs.",
+    "tables": "Print accuracy and training time from logs.",
+    "benchmark": "Measure training throughput by precision and layout.",
+    "sweep": "Search a model's arguments for accuracy and latency.",
+}
+"""Name and one-line help, in the order of the work."""
 
-@click.group(
-    params=[debug_option()], context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120}
-)
-@click.version_option(__version__, "-V", "--version", prog_name="mdeploy-train")
-def root() -> None:
-    """Train ResNeSt classifiers, and write the checkpoints that `mdeploy convert` reads.
+root = VerbGroup(
+    "mdeploy-train",
+    VERBS,
+    "mdeploy_training.cli",
+    help="""Train ResNeSt classifiers, and write the checkpoints that `mdeploy convert` reads.
 
     \b
     mdeploy-train train resnest_small --data cifar10 -o small.pt
     mdeploy-train transfer small.pt --data cifar100 -o small100.pt
     mdeploy-train summary resnest50_cifar --arg block=bottleneck
     mdeploy-train figures small.jsonl
-    """
-
-
-for _verb in (module.command for module in (train, transfer, init, summary, figures, tables, benchmark, sweep)):
-    _verb.params.append(debug_option())
-    root.add_command(_verb)
+    """,
+    params=[debug_option()],
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
+)
+click.version_option(__version__, "-V", "--version", prog_name="mdeploy-train")(root)
 
 
 def main() -> NoReturn:

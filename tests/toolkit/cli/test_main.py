@@ -210,7 +210,7 @@ def test_help_imports_nothing_heavy() -> None:
     subprocess.run([sys.executable, "-c", code], check=True, stdout=subprocess.DEVNULL)
 
 
-@pytest.mark.parametrize("verb", ["parity", "doctor", "predict", "demo", "evaluate"])
+@pytest.mark.parametrize("verb", VERBS)
 def test_help_of_a_verb_does_not_import_torch(verb: str) -> None:
     code = (
         "import sys\nfrom mdeploy.cli.main import run\n"

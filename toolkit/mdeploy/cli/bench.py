@@ -50,11 +50,9 @@ def _click_type(flag: MeasureFlag) -> dict[str, Any]:
 )
 @click.option("--pairs", type=click.IntRange(1, 1000), default=5, show_default=True, help="Runs of each for --against.")
 @options.max_regression_option
-@options.tol_option
-@click.option("--keystore", type=options.PATH, help="With --app: sign the app with the key in this file.")
-@click.option(
-    "-o", "--output", type=options.PATH, default=Path(), help="Directory for the reports. Default: the current one."
-)
+@options.tol_option("tol")
+@options.keystore_option("With --app: ")
+@options.output_option("Directory for the reports.")
 @history_options
 @options.json_option
 def command(

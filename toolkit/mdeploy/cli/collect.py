@@ -24,13 +24,13 @@ __all__ = ["command"]
     help="What a sender has to know. Default: none on loopback, else one is made and printed. The environment variable "
     "MDEPLOY_COLLECT_TOKEN keeps it out of the list of processes.",
 )
-@click.option("-o", "--output", type=options.PATH, help="Write every report as a file into this directory too.")
+@options.output_option("Write every report as a file into this directory too.", None)
 @click.option("--max-mb", type=click.IntRange(1, 256), default=32, show_default=True, help="Longest report.")
 @click.option(
     "--rate", type=click.IntRange(min=1), default=120, show_default=True, help="Requests a minute from one address."
 )
 @click.option("--count", type=click.IntRange(min=1), help="End after so many reports. Default: at Ctrl-C.")
-@click.option("--db", type=options.PATH, help="History file. Default: MDEPLOY_DB, or history.db in the data folder.")
+@options.db_option
 @click.option("--no-history", is_flag=True, help="Keep files only; needs --output.")
 @options.json_option
 def command(

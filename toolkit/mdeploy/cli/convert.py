@@ -11,33 +11,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
-from mdeploy.cli.options import PATH, comma_list, json_option
+from mdeploy.cli.options import PATH, comma_list, input_shapes_option, json_option, output_option
 from mdeploy.errors import UsageError
 from mdeploy.progress import status
 
 if TYPE_CHECKING:
     from mdeploy.caffe2.translate import UnsupportedModelError
 
-__all__ = ["command", "shape_map"]
+__all__ = ["command"]
 
 _ELSEWHERE = [name for name in CONVERTED if name not in BACKENDS]
-
-
-def shape_map(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
-    """Callback of --input-shape: shapes by name, the only input under the name ""."""
-    shapes: dict[str, tuple[int, ...]] = {}
-    for text in values:
-        name, _, dims = text.rpartition("=")
-        try:
-            shape = tuple(int(part) for part in dims.replace("x", ",").split(","))
-        except ValueError:
-            shape = ()
-        if not shape or min(shape) < 1 or len(shape) > 8:
-            raise click.BadParameter(f"{text!r} is not like 1,3,224,224 or image=1,3,224,224", ctx, parameter)
-        if name in shapes:
-            raise click.BadParameter(f"two shapes for {name or 'the input'}", ctx, parameter)
-        shapes[name] = shape
-    return shapes
 
 
 def _numbers(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
@@ -80,7 +63,7 @@ Examples:
 """,
 )
 @click.argument("sources", metavar="SOURCE [PREDICT_NET]", type=PATH, nargs=-1, required=True)
-@click.option("-o", "output", type=PATH, default=Path("mdeploy-out"), show_default=True, help="Artifact to write.")
+@output_option("Artifact to write.", "mdeploy-out")
 @click.option("--name", help="Model name, for packages and reports. Default: the file's.")
 @click.option(
     "--model",
@@ -88,14 +71,7 @@ Examples:
     help="Makes the module of a state_dict. This runs the factory's code: name only code that you trust.",
 )
 @click.option("--model-arg", "model_args", metavar="K=V", multiple=True, callback=_arguments, help="Factory argument.")
-@click.option(
-    "--input-shape",
-    "input_shapes",
-    metavar="[NAME=]1,3,32,32",
-    multiple=True,
-    callback=shape_map,
-    help="Fixes the shape of an input.",
-)
+@input_shapes_option
 @click.option("--mean", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
 @click.option("--std", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
 @click.option("--color-order", type=click.Choice(["rgb", "bgr"]), help="What the model was trained on.")

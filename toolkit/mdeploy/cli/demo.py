@@ -18,10 +18,8 @@ T = TypeVar("T")
 
 
 @click.command("demo", short_help="Run the main job on the bundled checkpoint.")
-@click.option(
-    "-o", "--output", type=options.PATH, default=Path("demo-out"), show_default=True, help="Where everything goes."
-)
-@options.tol_option
+@options.output_option("Where everything goes.", "demo-out")
+@options.tol_option("tol")
 def command(output: Path, tol: float) -> int:
     """Take the bundled checkpoint through the whole way: convert, predict, parity, package, bench.
 

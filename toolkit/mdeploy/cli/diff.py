@@ -21,7 +21,7 @@ __all__ = ["command"]
 @click.argument("a", metavar="A[,A]...")
 @click.argument("b", metavar="B[,B]...")
 @options.max_regression_option
-@click.option("--db", type=options.PATH, help="History file. Default: MDEPLOY_DB, or history.db in the data folder.")
+@options.db_option
 @options.json_option
 def command(a: str, b: str, max_regression: float, db: Path | None, as_json: bool) -> int:
     """Say whether run B is faster or slower than run A, by a test on the raw samples.

@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mdeploy.cli import options
 from mdeploy.cli.recording import Recorder, history_options
+
+if TYPE_CHECKING:
+    from mdeploy.backends.base import PrepareOptions
 
 __all__ = ["command"]
 
@@ -21,8 +25,7 @@ __all__ = ["command"]
 @click.option("--limit", type=click.IntRange(min=1), help="Take only so many images of --data, spread over all.")
 @click.option("--small-limit", type=click.IntRange(min=1), help="The same for --small-data.")
 @options.backends_option
-@options.source_option
-@click.option("--threads", type=click.IntRange(min=0), default=1, show_default=True, help="Threads per runtime.")
+@options.prepare_options(threads=1)
 @click.option(
     "--ahead",
     type=click.IntRange(min=0, max=64),
@@ -31,7 +34,7 @@ __all__ = ["command"]
     help="Threads that prepare images while the runtimes work. 0: in between, with nothing beside the runtimes.",
 )
 @click.option("--csv", "csv_file", type=options.PATH, help="Also write the figures as CSV.")
-@click.option("--markdown", "markdown_file", type=options.PATH, help="Also write the tables as Markdown.")
+@options.markdown_option
 @history_options
 @options.json_option
 def command(
@@ -41,8 +44,7 @@ def command(
     limit: int | None,
     small_limit: int | None,
     backends: tuple[str, ...] | None,
-    source: Path | None,
-    threads: int,
+    prepare: PrepareOptions,
     ahead: int,
     csv_file: Path | None,
     markdown_file: Path | None,
@@ -58,7 +60,6 @@ def command(
     mdeploy evaluate --data cifar10/test
     mdeploy evaluate my-artifact --data cifar10/test --small-data my-photos --csv table5.csv
     """
-    from mdeploy.backends.base import PrepareOptions
     from mdeploy.backends.lineup import Lineup
     from mdeploy.cli.show import evaluation as tables
     from mdeploy.cli.show.output import print_json, stdout_console
@@ -76,7 +77,7 @@ def command(
     sets = [read_image_folder(small_data, labels, small_limit)] if small_data else []
     sets.append(read_image_folder(data, labels, limit))
     with progress_bar("evaluate", sum(len(item.images) for item in sets)) as advance:
-        report = evaluate(Lineup(opened, backends, PrepareOptions(threads, source)), sets, advance, ahead)
+        report = evaluate(Lineup(opened, backends, prepare), sets, advance, ahead)
     for file, text in ((csv_file, tables.to_csv), (markdown_file, tables.to_markdown)):
         if file is not None:
             replace_file(file, text(report).encode())

@@ -15,10 +15,10 @@ __all__ = ["command"]
 
 @click.command("history", short_help="List the runs that were recorded.")
 @click.argument("run", type=click.IntRange(min=1), required=False)
-@click.option("--artifact", help="Only runs of the model of this name.")
+@options.model_filter_option
 @click.option("--kind", type=click.Choice(["bench", "parity", "layers", "evaluation"]), help="Only runs of this kind.")
-@click.option("--last", type=click.IntRange(min=1), default=30, show_default=True, help="At most so many.")
-@click.option("--db", type=options.PATH, help="History file. Default: MDEPLOY_DB, or history.db in the data folder.")
+@options.last_option(30)
+@options.db_option
 @options.json_option
 def command(run: int | None, artifact: str | None, kind: str | None, last: int, db: Path | None, as_json: bool) -> None:
     """List recorded runs, newest first; with RUN, print that run's whole document.

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import click
 
-from mdeploy.cli.convert import shape_map
-from mdeploy.cli.options import PATH, json_option
+from mdeploy.cli.options import PATH, input_shapes_option, json_option
 
 __all__ = ["command"]
 
@@ -25,14 +24,7 @@ Examples:
 )
 @click.argument("model", metavar="[NET_ONNX_OR_ARTIFACT]", type=PATH, default=Path("mdeploy-out"))
 @click.option("--init", metavar="FILE", type=PATH, help="Init net of a Caffe2 net. Default: looked for beside it.")
-@click.option(
-    "--input-shape",
-    "input_shapes",
-    metavar="[NAME=]1,3,32,32",
-    multiple=True,
-    callback=shape_map,
-    help="Shape of an input that the file does not fix.",
-)
+@input_shapes_option
 @click.option("--all", "show_all", is_flag=True, help="List every operator with its shapes.")
 @json_option
 def command(

@@ -71,7 +71,7 @@ def main() -> NoReturn:
 
 
 def run(arguments: Sequence[str], command: click.Command = root, program: str = "mdeploy") -> int:
-    """Run one command line and return its exit code. Errors are one line on stderr; with --json an object on stdout too.
+    """Run one command line and return its exit code. Errors are a line on stderr, with --json also an object on stdout.
 
     Every command of the project goes through here, so that all of them fail alike.
     """

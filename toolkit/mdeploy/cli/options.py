@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Flags and arguments that several verbs share, declared once.
+"""Flags and arguments that several verbs share: each is declared here, once, and no other file declares it again.
+
+A group hands its flags to the verb as one value: ``prepare_options`` as the ``PrepareOptions`` of a backend, and
+``history_options`` (recording.py) as the recorder. The flags of the harness are the fields of its ``BenchOptions``.
 
 Paths are not checked here: the code that opens them says what is wrong with exit code 3, which is not usage (2).
 """
@@ -8,6 +11,7 @@ Paths are not checked here: the code that opens them says what is wrong with exi
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,11 +22,17 @@ __all__ = [
     "artifact_argument",
     "backends_option",
     "comma_list",
+    "db_option",
+    "input_shapes_option",
     "json_option",
+    "keystore_option",
+    "last_option",
+    "markdown_option",
     "max_regression_option",
+    "model_filter_option",
+    "output_option",
+    "prepare_options",
     "rtol_option",
-    "source_option",
-    "threads_option",
     "tol_option",
     "tolerances_option",
 ]
@@ -31,6 +41,9 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 """A path as it was given; existence is for the code that opens it."""
+
+
+_RULE = "Probabilities: |a-b| <= TOL. Logits and log-probabilities: |a-b| <= TOL * max(1, |reference|)"
 
 
 def comma_list(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -54,7 +67,7 @@ def backends_option(function: F) -> F:
         "--backends",
         metavar="A,B",
         callback=comma_list,
-        help="Runtimes to use: torch, onnxruntime, mdeploy, caffe2, openvino, ncnn, mnn, litert, executorch. "
+        help="Backends to use: torch, onnxruntime, mdeploy, caffe2, openvino, ncnn, mnn, litert, executorch. "
         "Default: every installed one.",
     )(function)
 
@@ -64,15 +77,16 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for machines instead of tables.")(function)
 
 
-def tol_option(function: F) -> F:
+def tol_option(keyword: str) -> Callable[[F], F]:
     """``--tol``: the tolerance of the one rule."""
     return click.option(
         "--tol",
+        keyword,
         type=click.FloatRange(min=0.0),
         default=1e-5,
         show_default=True,
-        help="Probabilities: |a-b| <= TOL. Logits and log-probabilities: |a-b| <= TOL * max(1, |reference|).",
-    )(function)
+        help=_RULE + ".",
+    )
 
 
 class _OutputTolerance(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
@@ -97,8 +111,7 @@ def tolerances_option(function: F) -> F:
         type=_OutputTolerance(),
         multiple=True,
         metavar="[OUTPUT=]TOL",
-        help="Probabilities: |a-b| <= TOL. Logits and log-probabilities: |a-b| <= TOL * max(1, |reference|). Again "
-        "with OUTPUT=TOL for one output. Default: 1e-05.",
+        help=_RULE + ". Again with OUTPUT=TOL for one output. Default: 1e-05.",
     )(function)
 
 
@@ -137,18 +150,96 @@ def rtol_option(function: F) -> F:
     )(function)
 
 
-def threads_option(function: F) -> F:
-    """``--threads``: 0 lets each runtime choose."""
+def output_option(what: str, default: str | None = ".") -> Callable[[F], F]:
+    """``-o``, ``--output``: where the verb writes; None where nothing is written unless asked for."""
+    shown = {None: "", ".": " Default: the current one."}.get(default, f" Default: {default}.")
     return click.option(
-        "--threads", type=click.IntRange(min=0), default=0, help="Threads per runtime. Default: each runtime's choice."
+        "-o", "--output", type=PATH, default=None if default is None else Path(default), help=f"{what}{shown}"
+    )
+
+
+def keystore_option(when: str = "") -> Callable[[F], F]:
+    """``--keystore``."""
+    return click.option("--keystore", type=PATH, help=f"{when}Sign the app with the key in this PEM or PKCS#12 file.")
+
+
+def markdown_option(function: F) -> F:
+    """``--markdown``, as ``markdown_file``."""
+    return click.option("--markdown", "markdown_file", type=PATH, help="Also write the tables as Markdown.")(function)
+
+
+def db_option(function: F) -> F:
+    """``--db``: the history file."""
+    return click.option(
+        "--db", type=PATH, help="History file. Default: MDEPLOY_DB, or history.db in the user's data folder."
     )(function)
 
 
-def source_option(function: F) -> F:
-    """``--source``: where the original model is, for running PyTorch again."""
+def last_option(default: int) -> Callable[[F], F]:
+    """``--last``: how many of the newest runs."""
     return click.option(
-        "--source",
-        type=PATH,
-        help="The model that was converted, so that PyTorch can run again. "
-        "Default: looked for beside the artifact and in the current directory.",
+        "--last", type=click.IntRange(min=1), default=default, show_default=True, help="At most so many recorded runs."
+    )
+
+
+def model_filter_option(function: F) -> F:
+    """``--artifact``: a model's name, of recorded runs."""
+    return click.option("--artifact", help="Only recorded runs of the model of this name.")(function)
+
+
+def _shape_map(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, tuple[int, ...]]:
+    """Shapes by name, the only input under the name ""."""
+    shapes: dict[str, tuple[int, ...]] = {}
+    for text in values:
+        name, _, dims = text.rpartition("=")
+        try:
+            shape = tuple(int(part) for part in dims.replace("x", ",").split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1 or len(shape) > 8:
+            raise click.BadParameter(f"{text!r} is not like 1,3,224,224 or image=1,3,224,224", ctx, parameter)
+        if name in shapes:
+            raise click.BadParameter(f"two shapes for {name or 'the input'}", ctx, parameter)
+        shapes[name] = shape
+    return shapes
+
+
+def input_shapes_option(function: F) -> F:
+    """``--input-shape``, as ``input_shapes``: shapes by name, the only input under the name ""."""
+    return click.option(
+        "--input-shape",
+        "input_shapes",
+        metavar="[NAME=]1,3,32,32",
+        multiple=True,
+        callback=_shape_map,
+        help="Fixes the shape of an input that the file leaves open.",
     )(function)
+
+
+def prepare_options(threads: int = 0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--source`` and ``--threads``, handed to the verb as one ``prepare``: what a backend is told when it loads.
+
+    Args:
+        threads: the default; 0 lets each backend choose.
+    """
+    chosen = "each backend's choice" if threads == 0 else str(threads)
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        @click.option(
+            "--source",
+            type=PATH,
+            help="The model that was converted, so that PyTorch can run again. "
+            "Default: looked for beside the artifact and in the current directory.",
+        )
+        @click.option(
+            "--threads", type=click.IntRange(min=0), default=threads, help=f"Threads per backend. Default: {chosen}."
+        )
+        @wraps(function)
+        def wrapped(*arguments: Any, source: Path | None, threads: int, **flags: Any) -> Any:
+            from mdeploy.backends.base import PrepareOptions
+
+            return function(*arguments, prepare=PrepareOptions(threads, source), **flags)
+
+        return wrapped
+
+    return decorate

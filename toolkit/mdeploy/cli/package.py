@@ -22,11 +22,9 @@ __all__ = ["command"]
     required=True,
     help="What the package is to run on. There is no package for iOS yet: ios ends with exit code 5.",
 )
-@click.option(
-    "-o", "--output", type=options.PATH, default=Path(), help="Directory for the packages. Default: the current one."
-)
+@options.output_option("Directory for the packages.")
 @click.option("--apk/--no-apk", default=None, help="Also make NAME.apk, the app. Default: where its base is there.")
-@click.option("--keystore", type=options.PATH, help="Sign the app with the key in this PEM or PKCS#12 file.")
+@options.keystore_option()
 @options.json_option
 def command(artifact: Path, target: str, output: Path, apk: bool | None, keystore: Path | None, as_json: bool) -> None:
     """Make what goes onto a phone.

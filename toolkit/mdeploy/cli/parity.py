@@ -5,11 +5,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mdeploy.cli import options
 from mdeploy.cli.recording import Recorder, history_options
+
+if TYPE_CHECKING:
+    from mdeploy.backends.base import PrepareOptions
 
 __all__ = ["command"]
 
@@ -19,8 +23,7 @@ __all__ = ["command"]
 @options.tolerances_option
 @options.rtol_option
 @options.backends_option
-@options.source_option
-@options.threads_option
+@options.prepare_options()
 @click.option("--layers", is_flag=True, help="Compare every intermediate tensor too, worst first.")
 @click.option("--top", type=click.IntRange(min=1), default=20, show_default=True, help="Rows of --layers.")
 @click.option(
@@ -38,8 +41,7 @@ def command(
     tolerances: tuple[tuple[str | None, float], ...],
     rtol: float,
     backends: tuple[str, ...] | None,
-    source: Path | None,
-    threads: int,
+    prepare: PrepareOptions,
     layers: bool,
     top: int,
     reference: str | None,
@@ -63,7 +65,6 @@ def command(
     mdeploy parity --layers --bisect --backends mdeploy
     mdeploy parity --layers --reference caffe2 --backends torch,mdeploy
     """
-    from mdeploy.backends.base import PrepareOptions
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.cli.show.parity import print_inspection, print_report
     from mdeploy.comparison.heatmap import draw_layers, draw_outputs
@@ -85,7 +86,7 @@ def command(
     with status("parity") as tell:
         opened = Artifact.open(artifact)
         place = (part or Path(f"{opened.name}-part")) if bisect else None
-        request = ParityRequest(opened, backends, PrepareOptions(threads, source), tell, rule, reference, place)
+        request = ParityRequest(opened, backends, prepare, tell, rule, reference, place)
         if inside:
             inspection = inspect_layers(request)
         else:

@@ -5,10 +5,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mdeploy.cli import options
+
+if TYPE_CHECKING:
+    from mdeploy.backends.base import PrepareOptions
 
 __all__ = ["command"]
 
@@ -17,16 +21,14 @@ __all__ = ["command"]
 @click.argument("paths", nargs=-1, type=options.PATH, metavar="[ARTIFACT] IMAGE...", required=True)
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Classes to show per image.")
 @options.backends_option
-@options.source_option
-@options.threads_option
-@click.option("--markdown", "markdown_file", type=options.PATH, help="Also write the table as Markdown.")
+@options.prepare_options()
+@options.markdown_option
 @options.json_option
 def command(
     paths: tuple[Path, ...],
     top: int,
     backends: tuple[str, ...] | None,
-    source: Path | None,
-    threads: int,
+    prepare: PrepareOptions,
     markdown_file: Path | None,
     as_json: bool,
 ) -> None:
@@ -39,7 +41,6 @@ def command(
     mdeploy predict ship.png
     mdeploy predict my-artifact images/ --backends torch,caffe2 --json
     """
-    from mdeploy.backends.base import PrepareOptions
     from mdeploy.backends.lineup import Lineup
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.cli.show.prediction import print_predictions, to_markdown
@@ -55,7 +56,7 @@ def command(
         raise click.UsageError("an IMAGE is missing")
     with status("predict") as tell:
         opened = Artifact.open(artifact)
-        report = predict(Lineup(opened, backends, PrepareOptions(threads, source), tell), find_images(images))
+        report = predict(Lineup(opened, backends, prepare, tell), find_images(images))
     if markdown_file is not None:
         markdown_file.write_text(to_markdown(report, top), encoding="utf-8")
     if as_json:

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from mdeploy.cli.options import PATH
+from mdeploy.cli.options import db_option
 from mdeploy.errors import InputError
 
 __all__ = ["Recorder", "history_options"]
@@ -25,22 +25,23 @@ class Recorder:
     path: Path | None
     enabled: bool
 
-    def add(self, document: dict[str, Any], *, artifact: str | None = None, target: str = "") -> None:
-        """Append a run; on failure say so on stderr and go on."""
+    def add(self, document: dict[str, Any], *, artifact: str | None = None, target: str = "") -> int | None:
+        """Append a run and return its number; on failure say so on stderr and go on."""
         if not self.enabled:
-            return
+            return None
         from mdeploy.reports.history import History
 
         try:
-            History(self.path).record(document, artifact=artifact, target=target)
+            return History(self.path).record(document, artifact=artifact, target=target)
         except InputError as error:
             click.echo(f"mdeploy: not recorded: {error}", err=True)
+            return None
 
 
 def history_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """``--db`` and ``--no-history``, handed to the verb as one ``recorder``."""
 
-    @click.option("--db", type=PATH, help="History file. Default: MDEPLOY_DB, or history.db in the user's data folder.")
+    @db_option
     @click.option("--no-history", is_flag=True, help="Do not record this run.")
     @wraps(function)
     def wrapped(*arguments: Any, db: Path | None, no_history: bool, **flags: Any) -> Any:

@@ -15,12 +15,10 @@ __all__ = ["command"]
 
 @click.command("report", short_help="Put runs onto one self-contained HTML page.")
 @click.argument("sources", nargs=-1, metavar="[RUN_OR_FILE]...")
-@click.option("-o", "--output", type=options.PATH, default=Path("report.html"), show_default=True, help="The page.")
-@click.option(
-    "--last", type=click.IntRange(min=1), default=20, show_default=True, help="Without sources: so many runs."
-)
-@click.option("--artifact", help="Without sources: only runs of the model of this name.")
-@click.option("--db", type=options.PATH, help="History file. Default: MDEPLOY_DB, or history.db in the data folder.")
+@options.output_option("The page.", "report.html")
+@options.last_option(20)
+@options.model_filter_option
+@options.db_option
 def command(sources: tuple[str, ...], output: Path, last: int, artifact: str | None, db: Path | None) -> None:
     """Put runs onto one self-contained HTML page.
 

@@ -84,7 +84,7 @@ class BenchOptions:
         "--affinity", str, "all, big (default), little, or a hexadecimal mask of cores.", metavar="A"
     )
     sustained_minutes: float | None = _flag(
-        "--sustained", float, "Run on, with a median per minute.", low=0, high=1440, metavar="MIN"
+        "--sustained", float, "Keep running, with a median per minute.", low=0, high=1440, metavar="MIN"
     )
     profile: bool = _flag("--profile", bool, "Time every operator.")
     tolerance: float = 1e-5

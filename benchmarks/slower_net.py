@@ -15,6 +15,7 @@ import numpy as np
 from mdeploy.backends.base import NetRunning, PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.formats.artifact import Artifact
 
 __all__ = ["CHANNEL_STEP", "add_work", "place_of_work"]
@@ -30,7 +31,7 @@ def place_of_work(artifact: Artifact) -> tuple[int, str, tuple[int, ...]]:
     inputs = dict(zip([spec.name for spec in artifact.manifest.inputs], case.inputs, strict=True))
     backend = get_backend("mdeploy")
     assert isinstance(backend, NetRunning)
-    blobs = backend.net_runner(PrepareOptions()).run_nets(init, predict, inputs)
+    blobs = backend.net_runner(PrepareOptions()).run_nets(NetPair(init, predict), inputs)
     operators = NetDef.FromString(predict).op
     for index, operator in enumerate(operators):
         shape = blobs[operator.output[0]].shape

@@ -28,6 +28,7 @@ from backend_cases import KINDS, DataSets, cases, data_sets, freeze, is_float, k
 
 from mdeploy.backends.base import NetBackend, NetRunner, PrepareOptions
 from mdeploy.backends.registry import get_backend
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.registry import converters
 from mdeploy.caffe2.translate import UnsupportedModelError
 from mdeploy.conversion.model import ConvertOptions, convert
@@ -68,7 +69,7 @@ class Runtimes:
                 assert isinstance(backend, NetBackend)
                 self._runners[name] = backend.net_runner(PrepareOptions())
             blobs = self._runners[name].run_nets(
-                artifact.init_net.read_bytes(), artifact.predict_net.read_bytes(), feeds, fetch
+                NetPair(artifact.init_net.read_bytes(), artifact.predict_net.read_bytes()), feeds, fetch
             )
             yield name, [blobs[output] for output in fetch]
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pytest
 
 from mdeploy import native
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.errors import InputError, UnsupportedError
 from mdeploy.tensors import TensorSpec
 
@@ -32,7 +33,7 @@ def _load(case: str, **options: Any) -> native.NativeNet:
     folder = GOLDEN / case
     predict = next(folder.glob("predict_net.pb*"))
     specs = [TensorSpec.of("", array) for array in _arrays(case, "input")]
-    return native.load_net(folder / "init_net.pb", predict, specs, **options)
+    return native.load_net(NetPair(folder / "init_net.pb", predict), specs, **options)
 
 
 def _run(case: str, **options: Any) -> list[Array]:

@@ -104,7 +104,7 @@ def tiny_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
         outputs=(OutputSpec("scores", (1, 5), meaning="probabilities"),),
         labels=("a", "b", "c", "d", "e"),
         operators=pair.operators,
-        parameters=pair.parameters,
+        parameters=net.parameters,
         macs=4 * 27 * 64 + 5 * 256,
     )
     shape = (1, 3, 8, 8)
@@ -114,8 +114,8 @@ def tiny_artifact(tmp_path_factory: pytest.TempPathFactory) -> Artifact:
         "random": generator.normal(size=shape).astype(np.float32),
     }
     with ArtifactWriter(tmp_path_factory.mktemp("tiny") / "out") as writer:
-        writer.add_file("init_net.pb", pair.init)
-        writer.add_file("predict_net.pb", pair.predict)
+        writer.add_file("init_net.pb", pair.init_bytes)
+        writer.add_file("predict_net.pb", pair.predict_bytes)
         for name, x in cases.items():
             writer.add_golden(GoldenEntry(name, name), [x], [_tiny_reference(x, conv, conv_bias, fc, fc_bias)])
         return writer.finish(manifest)

@@ -22,6 +22,7 @@ import pytest
 
 from mdeploy import native
 from mdeploy.caffe2.files import read_net
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.cli.main import run
 from mdeploy.deployment.package.apk_zip import raw_entries
 from mdeploy.deployment.package.cross import harness
@@ -120,7 +121,7 @@ def test_nets(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     for number, data in enumerate(mutations(predict.read_bytes(), 200)):
         path.write_bytes(data)
         survives(lambda: read_net(path))
-        survives(lambda data=data: native.load_net(other, data, specs, max_bytes=64 << 20).close())
+        survives(lambda data=data: native.load_net(NetPair(other, data), specs, max_bytes=64 << 20).close())
         if number % 10 == 0:
             code = run(["inspect", str(path), "--input-shape", ",".join(map(str, shape))])
             told = capsys.readouterr()
@@ -130,7 +131,9 @@ def test_nets(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     for data in mutations(other, 60):
         (tmp_path / init.name).write_bytes(data)
         survives(lambda: read_net(tmp_path / init.name))
-        survives(lambda data=data: native.load_net(data, predict.read_bytes(), specs, max_bytes=64 << 20).close())
+        survives(
+            lambda data=data: native.load_net(NetPair(data, predict.read_bytes()), specs, max_bytes=64 << 20).close()
+        )
 
 
 def test_import(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,7 +102,7 @@ def convert(
     """
     from mdeploy.conversion.model import ConvertOptions
     from mdeploy.conversion.model import convert as convert_model
-    from mdeploy.conversion.nets import find_net_files, import_nets
+    from mdeploy.conversion.nets import find_nets, import_nets
     from mdeploy.conversion.sources import SourceOptions
 
     named = input_shapes if isinstance(input_shapes, Mapping) else {"": input_shapes} if input_shapes else {}
@@ -120,7 +120,7 @@ def convert(
         packed=packed,
         also=tuple(also),
     )
-    nets = find_net_files([Path(p) for p in (source, predict_net) if p is not None])
+    nets = find_nets([Path(p) for p in (source, predict_net) if p is not None])
     if nets is None:
         return convert_model(Path(source), options, tell)
     if options.also:

@@ -18,13 +18,13 @@ from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import node_macs, operator_macs
 from mdeploy.caffe2.node import constant, dtype_of, shape_of
-from mdeploy.caffe2.pair import data_inputs, fill_shape, input_shapes, outputs
+from mdeploy.caffe2.pair import NetPair, data_inputs, fill_shape, input_shapes, outputs
 from mdeploy.errors import InputError, MdeployError, UsageError
 from mdeploy.formats.artifact import MANIFEST_FILE, Artifact
 from mdeploy.formats.manifest import Manifest
 from mdeploy.onnx.prepare import prepare
 from mdeploy.onnx.shapes import infer_shapes
-from mdeploy.tensors import Shape
+from mdeploy.tensors import Shape, TensorSpec
 
 __all__ = ["Inspection", "Operator", "TypeTotal", "inspect"]
 
@@ -137,17 +137,18 @@ def _pair(
 ) -> Inspection:
     predict = read_net(path)
     init = read_net(init_path) if init_path is not None else None
+    nets = NetPair(init or type(predict)(), predict)
     filled = _filled(init, init_path) if init is not None and init_path is not None else {}
     notes: list[str] = []
     known: dict[str, Shape] = {blob: shape for blob, (shape, _) in filled.items()}
     try:
-        inputs = input_shapes(init or type(predict)(), predict, shapes, path)
+        inputs = input_shapes(nets, shapes, path)
     except UsageError as error:
         if shapes and init is not None:
             raise
         inputs = {}
         notes.append(f"shapes are not shown: {error}")
-    data = list(inputs) or data_inputs(init or type(predict)(), predict)
+    data = list(inputs) or data_inputs(nets)
     for blob in data:  # what an init net fills them with holds their place only
         known.pop(blob, None)
     known.update(inputs)
@@ -155,7 +156,7 @@ def _pair(
         notes = ["no init net was found beside it: weights are not counted (--init F names one)"]
     elif inputs:
         try:
-            known.update(blob_shapes(init, predict, {b: (inputs[b], dtypes.get(b, "float32")) for b in data}))
+            known.update(blob_shapes(nets, [TensorSpec(b, inputs[b], dtypes.get(b, "float32")) for b in data]))
         except MdeployError as error:
             notes.append(f"shapes are not shown: {error}")
     operators = tuple(_net_operator(op, filled, known) for op in predict.op)
@@ -166,7 +167,7 @@ def _pair(
         inputs={blob: known.get(blob) for blob in data},
         outputs={blob: known.get(blob) for blob in outputs(predict)},
         operators=operators,
-        problems=tuple(check_nets(init, predict)) if init is not None else (),
+        problems=tuple(check_nets(nets)) if init is not None else (),
         notes=tuple(notes),
     )
 

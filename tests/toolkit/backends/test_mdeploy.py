@@ -14,6 +14,7 @@ import pytest
 from mdeploy import native
 from mdeploy.backends.base import NetBackend, PrepareOptions
 from mdeploy.backends.registry import get_backend
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError, UsageError
 from mdeploy.formats import checkpoint
@@ -58,7 +59,7 @@ def test_answers_the_golden_cases(calibrated: Artifact) -> None:
 @pytest.mark.parametrize("isa", ISAS)
 def test_every_instruction_set_answers_the_golden_cases(calibrated: Artifact, isa: str) -> None:
     try:
-        net = native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs, isa=isa)
+        net = native.load_net(calibrated.nets, calibrated.manifest.inputs, isa=isa)
     except UnavailableError as error:
         pytest.skip(f"not applicable: {error}")
     with net:
@@ -68,24 +69,22 @@ def test_every_instruction_set_answers_the_golden_cases(calibrated: Artifact, is
 
 def test_the_environment_forces_an_instruction_set(calibrated: Artifact, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MDEPLOY_ISA", "reference")
-    with native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs) as net:
+    with native.load_net(calibrated.nets, calibrated.manifest.inputs) as net:
         assert net.isa == "reference"
     monkeypatch.setenv("MDEPLOY_ISA", "abacus")
     with pytest.raises(UsageError, match="MDEPLOY_ISA names no instruction set"):
-        native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs)
+        native.load_net(calibrated.nets, calibrated.manifest.inputs)
 
 
 @pytest.mark.parametrize("name", [*native.load_passes(), "all"])
 def test_every_pass_can_be_left_out(calibrated: Artifact, name: str) -> None:
-    with native.load_net(
-        calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs, skip_passes=[name]
-    ) as net:
+    with native.load_net(calibrated.nets, calibrated.manifest.inputs, skip_passes=[name]) as net:
         assert _worst(calibrated, net) < 1e-5
 
 
 def test_results_are_the_same_bits_for_any_number_of_threads(calibrated: Artifact) -> None:
     inputs = list(calibrated.golden_cases()[-1].inputs)
-    with native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs) as net:
+    with native.load_net(calibrated.nets, calibrated.manifest.inputs) as net:
         answers = []
         for threads in (1, 2, 3, 5):
             with net.session(threads=threads) as session:
@@ -104,7 +103,7 @@ def test_the_trunk_is_fused(tmp_path: Path) -> None:
     checkpoint.save(Checkpoint("resnest_small", arguments, model.state_dict(), spec, "logits"), tmp_path / "net.pt")
     artifact = convert(tmp_path / "net.pt", ConvertOptions(output=tmp_path / "out")).artifact
     with (
-        native.load_net(artifact.init_net, artifact.predict_net, artifact.manifest.inputs) as net,
+        native.load_net(artifact.nets, artifact.manifest.inputs) as net,
         net.session(profile=True) as session,
     ):
         session.run(list(artifact.golden_cases()[0].inputs))
@@ -114,7 +113,7 @@ def test_the_trunk_is_fused(tmp_path: Path) -> None:
 
 
 def test_the_figures_of_the_net_are_those_of_the_manifest(calibrated: Artifact) -> None:
-    with native.load_net(calibrated.init_net, calibrated.predict_net, calibrated.manifest.inputs) as net:
+    with native.load_net(calibrated.nets, calibrated.manifest.inputs) as net:
         assert net.parameters == calibrated.manifest.parameters
         assert net.macs == calibrated.manifest.macs
         assert [spec.name for spec in net.inputs] == [spec.name for spec in calibrated.manifest.inputs]
@@ -127,11 +126,11 @@ def test_the_net_runner_shows_every_blob(calibrated: Artifact) -> None:
     case = calibrated.golden_cases()[-1]
     inputs = dict(zip([spec.name for spec in calibrated.manifest.inputs], case.inputs, strict=True))
     nets = (calibrated.init_net.read_bytes(), calibrated.predict_net.read_bytes())
-    blobs = runner.run_nets(*nets, inputs)
+    blobs = runner.run_nets(NetPair(*nets), inputs)
     output = calibrated.manifest.outputs[0].name
     _close(blobs[output], case.outputs[0])
     assert len(blobs) > 30
-    assert list(runner.run_nets(*nets, inputs, [output])) == [output]
+    assert list(runner.run_nets(NetPair(*nets), inputs, [output])) == [output]
 
 
 def test_faults_in_a_net_are_named(with_fault: Callable[..., Artifact]) -> None:

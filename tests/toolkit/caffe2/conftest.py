@@ -18,8 +18,9 @@ from onnx import TensorProto, helper, numpy_helper
 from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.caffe2 import environment, find_python
 from mdeploy.backends.caffe2.backend import BACKEND, Caffe2NetRunner
-from mdeploy.caffe2.check import check_nets, parse_net
+from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import translate
 from mdeploy.errors import MdeployError
 from mdeploy.onnx.pipeline import run_passes
@@ -95,13 +96,13 @@ class RawCaffe2:
                 argument.i = value
             else:
                 argument.ints.extend(value)
-        return self.run_net(predict, inputs)[0], check_nets(NetDef(name="raw_init"), predict)
+        return self.run_net(predict, inputs)[0], check_nets(NetPair(NetDef(name="raw_init"), predict))
 
     def run_net(self, predict: Any, inputs: Mapping[str, Any]) -> list[Any]:
         """External outputs of a net without weights."""
         init = NetDef(name="raw_init").SerializeToString()
         fetch = list(predict.external_output)
-        blobs = self._runner.run_nets(init, predict.SerializeToString(), dict(inputs), fetch)
+        blobs = self._runner.run_nets(NetPair(init, predict.SerializeToString()), dict(inputs), fetch)
         return [blobs[name] for name in fetch]
 
     def refuses(self, kind: str, inputs: Mapping[str, Any], **more: Any) -> None:
@@ -138,9 +139,9 @@ def judge(caffe2_runner: Caffe2NetRunner) -> Callable[..., Verdict]:
         infer_shapes(final, arrays)
         net = translate(final, "test")
         pair = net.build()
-        assert check_nets(parse_net(pair.init), parse_net(pair.predict)) == []
+        assert check_nets(pair) == []
         feeds = dict(zip(net.inputs, arrays, strict=True))
-        blobs = caffe2_runner.run_nets(pair.init, pair.predict, feeds, net.outputs)
+        blobs = caffe2_runner.run_nets(pair, feeds, net.outputs)
         outputs = [blobs[name] for name in net.outputs]
         for found, right in zip(outputs, expected, strict=True):
             assert found.shape == right.shape

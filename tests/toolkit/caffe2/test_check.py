@@ -13,6 +13,7 @@ import pytest
 from mdeploy.backends.caffe2.backend import Caffe2NetRunner
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.errors import MdeployError
 
 X = np.random.default_rng(0).standard_normal((1, 3, 4, 5)).astype(np.float32)
@@ -33,7 +34,7 @@ def pair() -> tuple[Any, Any]:
 
 def run(runner: Caffe2NetRunner, init: Any, predict: Any) -> Any:
     return runner.run_nets(
-        init.SerializeToString(), predict.SerializeToString(), {"x": X}, list(predict.external_output)
+        NetPair(init.SerializeToString(), predict.SerializeToString()), {"x": X}, list(predict.external_output)
     )
 
 
@@ -57,7 +58,7 @@ def add(predict: Any, kind: str, inputs: list[str], outputs: list[str], name: st
 
 def test_a_good_pair(caffe2_runner: Caffe2NetRunner) -> None:
     init, predict = pair()
-    assert check_nets(init, predict) == []
+    assert check_nets(NetPair(init, predict)) == []
     assert run(caffe2_runner, init, predict)["y"].shape == (1, 2, 4, 5)
 
 
@@ -94,7 +95,7 @@ def test_both_refuse(caffe2_runner: Caffe2NetRunner, fault: str) -> None:
     spoil, message = BAD[fault]
     init, predict = pair()
     spoil(init, predict)
-    problems = check_nets(init, predict)
+    problems = check_nets(NetPair(init, predict))
     assert any(message in problem for problem in problems), problems
     with pytest.raises(MdeployError):
         run(caffe2_runner, init, predict)
@@ -105,7 +106,7 @@ def test_data_after_weights_and_equal_names() -> None:
     init, predict = pair()
     predict.external_input[:] = ["w", "x"]
     predict.name = init.name
-    text = " ".join(check_nets(init, predict))
+    text = " ".join(check_nets(NetPair(init, predict)))
     assert "'x' comes after weights" in text
     assert "two different names" in text
 
@@ -114,5 +115,5 @@ def test_unknown_arguments_and_engines_are_no_fault(caffe2_runner: Caffe2NetRunn
     init, predict = pair()
     predict.op[0].arg.add(name="bogus", i=3)
     predict.op[0].engine = "NOPE"
-    assert check_nets(init, predict) == []
+    assert check_nets(NetPair(init, predict)) == []
     assert run(caffe2_runner, init, predict)["y"].shape == (1, 2, 4, 5)

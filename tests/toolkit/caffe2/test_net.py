@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.net import NetBuilder, safe_name
 
 
@@ -25,7 +24,7 @@ def small() -> NetBuilder:
 
 
 def test_fields_of_arguments() -> None:
-    predict = NetDef.FromString(small().build().predict)
+    predict = small().build().predict
     conv, relu = predict.op
     kernels, group = conv.arg
     assert (list(kernels.ints), kernels.HasField("i"), kernels.HasField("f")) == ([1, 1], False, False)
@@ -65,18 +64,19 @@ def test_arity_required_and_unknown_arguments() -> None:
 
 def test_data_comes_first_names_are_empty_and_unused_weights_are_left_out() -> None:
     pair = small().build()
-    predict, init = NetDef.FromString(pair.predict), NetDef.FromString(pair.init)
+    predict, init = pair.predict, pair.init
     assert list(predict.external_input) == ["data", "w"]
     assert list(predict.external_output) == ["y"]
     assert not any(op.HasField("name") for op in predict.op)
     assert [op.output[0] for op in init.op] == ["w"]
     assert (init.name, predict.name) == ("small_init", "small_predict")
-    assert (pair.parameters, pair.operators) == (6, {"Conv": 1, "LeakyRelu": 1})
+    assert (small().parameters, pair.operators) == (6, {"Conv": 1, "LeakyRelu": 1})
 
 
 def test_equal_builders_give_equal_bytes() -> None:
-    assert small().build() == small().build()
-    assert small().build(packed=True).init != small().build(packed=False).init
+    first, second = small().build(), small().build()
+    assert (first.init_bytes, first.predict_bytes) == (second.init_bytes, second.predict_bytes)
+    assert first.init_bytes != small().build(packed=False).init_bytes
 
 
 def test_names_are_safe_and_unique() -> None:

@@ -14,6 +14,7 @@ from onnx import helper
 
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import translate
 from mdeploy.errors import MdeployError
 from mdeploy.onnx.prepare import prepare
@@ -233,7 +234,7 @@ def test_a_name_twice_with_other_values(raw: Any) -> None:
     op = predict.op.add(type="LeakyRelu", input=["x"], output=["y"])
     op.arg.add(name="alpha", f=0.1)
     op.arg.add(name="alpha", f=0.2)
-    assert any("twice" in problem for problem in check_nets(NetDef(name="i"), predict))
+    assert any("twice" in problem for problem in check_nets(NetPair(NetDef(name="i"), predict)))
     with pytest.raises(MdeployError):
         raw.run_net(predict, {"x": random(2, 3)})
 
@@ -242,7 +243,7 @@ def test_conv_in_place(raw: Any) -> None:
     predict = NetDef(name="p", external_input=["x", "w"], external_output=["x"])
     op = predict.op.add(type="Conv", input=["x", "w"], output=["x"])
     op.arg.add(name="kernels").ints.extend([1, 1])
-    assert any("same blob" in problem for problem in check_nets(NetDef(name="i"), predict))
+    assert any("same blob" in problem for problem in check_nets(NetPair(NetDef(name="i"), predict)))
     with pytest.raises(MdeployError):
         raw.run_net(predict, {"x": random(1, 2, 3, 3), "w": random(2, 2, 1, 1)})
 
@@ -252,7 +253,7 @@ def test_inputs_and_outputs_that_are_not_declared(raw: Any) -> None:
         net = {"external_input": ["x"], "external_output": ["y"], **change}
         predict = NetDef(name="p", **net)
         predict.op.add(type="Relu", input=["x"], output=["y"])
-        assert check_nets(NetDef(name="i"), predict)
+        assert check_nets(NetPair(NetDef(name="i"), predict))
         with pytest.raises(MdeployError):
             raw.run_net(predict, {"x": random(2, 3)})
 

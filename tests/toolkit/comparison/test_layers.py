@@ -18,6 +18,7 @@ import pytest
 from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.subgraph import cut_nets
 from mdeploy.cli.main import run
 from mdeploy.comparison.bisect import find_culprit
@@ -104,19 +105,19 @@ def test_a_fault_is_named_and_cut_out(
     assert first.blob == culprit.output[0]
 
     assert result.culprit is not None
-    assert result.culprit.part.output == culprit.output[0]
+    assert result.culprit.subgraph.output == culprit.output[0]
     assert result.culprit.operators == (culprit.type,)
     check_part(result, backend, culprit)
 
 
 def check_part(result: Inspection, backend: str, culprit: Any) -> None:
     """The part is a whole artifact that shows the fault again, and only the fault."""
-    assert result.part is not None
-    part = Artifact.open(result.part)
+    assert result.subgraph is not None
+    part = Artifact.open(result.subgraph)
     net = NetDef.FromString(part.predict_net.read_bytes())
     assert [operator.type for operator in net.op] == [culprit.type]
     assert set(part.manifest.files) >= {"model.onnx", "fault.json"}
-    onnx.checker.check_model(onnx.load(result.part / "model.onnx"))
+    onnx.checker.check_model(onnx.load(result.subgraph / "model.onnx"))
     report = run_parity(ParityRequest(part, [backend, "onnxruntime"], tolerance=RULE))
     assert {b.name: b.status for b in report.backends} == {backend: "failed", "onnxruntime": "passed"}
 
@@ -128,8 +129,8 @@ def test_errors_that_no_single_layer_makes_grow_a_part(calibrated: Artifact, tmp
     tolerance = Tolerance(1e-9)
     result = inspect_layers(ParityRequest(calibrated, [backend], tolerance=tolerance, subgraph=tmp_path / "part"))
     assert result.culprit is not None
-    assert result.part is not None
-    assert run_parity(ParityRequest(Artifact.open(result.part), [backend], tolerance=tolerance)).exit_code == 1
+    assert result.subgraph is not None
+    assert run_parity(ParityRequest(Artifact.open(result.subgraph), [backend], tolerance=tolerance)).exit_code == 1
 
 
 class TestPairs:
@@ -180,10 +181,10 @@ class TestPairs:
         )
         assert result.exit_code == 1
         assert result.culprit is not None
-        assert result.culprit.part.output == node.output[0]
+        assert result.culprit.subgraph.output == node.output[0]
         assert result.culprit.operators == ("Conv",)
-        assert result.part is not None
-        report = run_parity(ParityRequest(Artifact.open(result.part), ["mdeploy", "onnxruntime"], tolerance=RULE))
+        assert result.subgraph is not None
+        report = run_parity(ParityRequest(Artifact.open(result.subgraph), ["mdeploy", "onnxruntime"], tolerance=RULE))
         assert {b.name: b.status for b in report.backends} == {"mdeploy": "passed", "onnxruntime": "failed"}
 
     def test_pytorch_is_compared_and_not_bisected(self, with_fault: Faulty, calibrated: Artifact) -> None:
@@ -256,20 +257,20 @@ class TestCut:
             self.PREDICT.op.add(type=kind, input=inputs, output=[output])
 
     def test_one_operator_between_known_blobs(self) -> None:
-        part = cut_nets(self.INIT, self.PREDICT, {"x", "a", "b", "c"}, "c", "n")
+        part = cut_nets(NetPair(self.INIT, self.PREDICT), {"x", "a", "b", "c"}, "c", "n")
         assert (part.inputs, part.weights, part.operators) == (("a", "b"), (), (3,))
 
     def test_weights_come_with_what_makes_them(self) -> None:
-        part = cut_nets(self.INIT, self.PREDICT, {"a"}, "b", "n")
+        part = cut_nets(NetPair(self.INIT, self.PREDICT), {"a"}, "b", "n")
         assert (part.inputs, part.weights, part.operators) == (("a",), ("v2",), (2,))
         assert [operator.output[0] for operator in NetDef.FromString(part.init).op] == ["v", "v2"]
 
     def test_unknown_blobs_are_computed_from_further_back(self) -> None:
-        part = cut_nets(self.INIT, self.PREDICT, {"x"}, "c", "n")
+        part = cut_nets(NetPair(self.INIT, self.PREDICT), {"x"}, "c", "n")
         assert (part.inputs, part.weights, part.operators) == (("x",), ("w", "v2"), (0, 1, 2, 3))
 
     def test_a_blob_written_in_place_is_its_last_value_before_the_reader(self) -> None:
-        part = cut_nets(self.INIT, self.PREDICT, {"x"}, "b", "n")
+        part = cut_nets(NetPair(self.INIT, self.PREDICT), {"x"}, "b", "n")
         assert part.operators == (0, 1, 2)
 
 

@@ -24,13 +24,13 @@ from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.files import read_net
 from mdeploy.caffe2.messages import NetDef
-from mdeploy.caffe2.pair import data_inputs, output_meaning, outputs
+from mdeploy.caffe2.pair import NetPair, data_inputs, output_meaning, outputs
 from mdeploy.cli.main import run
 from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.run import run_parity
 from mdeploy.comparison.tolerance import Tolerance, compare
 from mdeploy.conversion.model import Conversion, ConvertOptions
-from mdeploy.conversion.nets import find_net_files, import_nets
+from mdeploy.conversion.nets import find_nets, import_nets
 from mdeploy.conversion.sources import SourceOptions
 from mdeploy.deployment.package.cross import harness
 from mdeploy.errors import InputError, MdeployError, UnsupportedError, UsageError
@@ -52,7 +52,7 @@ def example(case: str) -> tuple[Floats, Floats]:
 
 
 def import_case(folder: Path, output: Path, shape: tuple[int, ...] = (), **options: Any) -> Conversion:
-    files = find_net_files([folder])
+    files = find_nets([folder])
     assert files is not None
     source = SourceOptions(input_shapes={"data": shape} if shape else {})
     return import_nets(files, ConvertOptions(output=output, source=source, **options))
@@ -101,7 +101,7 @@ def test_the_artifact_is_in_our_form(case: str, imported: dict[str, Conversion])
     artifact = Artifact.open(imported[case].artifact.path)
     manifest = artifact.manifest
     init, predict = read_net(artifact.init_net), read_net(artifact.predict_net)
-    assert check_nets(init, predict) == []
+    assert check_nets(NetPair(init, predict)) == []
     assert predict.external_input[0] == manifest.inputs[0].name == "data"
     assert "data" not in {blob for op in init.op for blob in op.output}
     assert [spec.name for spec in manifest.outputs] == list(predict.external_output)
@@ -174,7 +174,7 @@ def test_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkey
         spec = told["manifest"]["inputs"][0]
         assert (spec["color_order"], spec["mean"], told["manifest"]["name"]) == ("bgr", [0.5, 0.5, 0.5], "typed")
     assert run(["parity", str(folder)]) == 0
-    assert "agree with mdeploy runtime" in " ".join(capsys.readouterr().out.split())
+    assert "agrees with mdeploy runtime" in " ".join(capsys.readouterr().out.split())
     assert run(["convert", init, *shape, "-o", str(tmp_path / "no")]) != 0
     assert run(["convert", init, predict, predict]) == 2
     for flag in (["--model", "a:b"], ["--skip-pass", "x"], ["--exporter", "dynamo"]):
@@ -268,20 +268,20 @@ def test_the_runtime_gives_the_same_reason(tmp_path: Path) -> None:
     folder = edited(tmp_path / "lenet", "lenet", random_fills)
     specs = [TensorSpec("data", (1, 1, 28, 28))]
     with pytest.raises(UnsupportedError, match="random numbers") as caught:
-        native.load_net(folder / "init_net.pb", folder / "predict_net.pb", specs)
+        native.load_net(NetPair(folder / "init_net.pb", folder / "predict_net.pb"), specs)
     assert "XavierFill" in str(caught.value)
 
 
 def test_files_that_are_no_pair(tmp_path: Path) -> None:
     predict = OLD_NETS / "lenet" / "predict_net.pb"
     with pytest.raises(InputError, match="no pair"):
-        find_net_files([predict, OLD_NETS / "nhwc" / "predict_net.pb"])
+        find_nets([predict, OLD_NETS / "nhwc" / "predict_net.pb"])
     alone = shutil.copy(predict, tmp_path / "model.pb")
     with pytest.raises(InputError, match="no init net beside it"):
-        find_net_files([Path(alone)])
-    assert find_net_files([tmp_path]) is None
+        find_nets([Path(alone)])
+    assert find_nets([tmp_path]) is None
     (tmp_path / "model.onnx").write_bytes(b"not a net")
-    assert find_net_files([tmp_path / "model.onnx"]) is None
+    assert find_nets([tmp_path / "model.onnx"]) is None
 
 
 @pytest.mark.parametrize("verb", ["parity", "bench", "evaluate"])
@@ -317,9 +317,9 @@ def test_what_a_pair_leaves_unsaid() -> None:
         """,
         NetDef(),
     )
-    assert data_inputs(init, predict) == ["x", "w"]  # nothing declared: what is read and never made
+    assert data_inputs(NetPair(init, predict)) == ["x", "w"]  # nothing declared: what is read and never made
     init.op.add(type="GivenTensorFill", output=["w"]).arg.add(name="shape", ints=[4, 3, 1, 1])
-    assert data_inputs(init, predict) == ["x"]
+    assert data_inputs(NetPair(init, predict)) == ["x"]
     assert outputs(predict) == ["z"]
     predict.external_output[:] = ["old", "p"]
     assert outputs(predict) == ["p"]

@@ -22,6 +22,7 @@ from mdeploy.tensors import Array
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from mdeploy.caffe2.pair import NetPair
     from mdeploy.formats.artifact import Artifact
 
 __all__ = ["Availability", "Backend", "LocalSession", "NetBackend", "NetRunner", "PrepareOptions", "Session"]
@@ -191,8 +192,7 @@ class NetRunner(_Closing):
     @abstractmethod
     def run_nets(
         self,
-        init_net: bytes,
-        predict_net: bytes,
+        nets: NetPair,
         inputs: Mapping[str, Array],
         fetch: Sequence[str] | None = None,
     ) -> dict[str, Array]:

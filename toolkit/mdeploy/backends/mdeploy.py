@@ -9,11 +9,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from mdeploy import native
 from mdeploy.backends.base import Availability, LocalSession, NetBackend, NetRunner, PrepareOptions
-from mdeploy.caffe2.pair import blobs_read, fill_shape
+from mdeploy.caffe2.pair import NetPair, blobs_read, fill_shape
 from mdeploy.errors import UnavailableError
 from mdeploy.tensors import Array, Shape, TensorSpec
 
@@ -47,13 +45,13 @@ class MdeployNetRunner(NetRunner):
         self._threads = options.threads
 
     def run_nets(
-        self, init_net: bytes, predict_net: bytes, inputs: Mapping[str, Array], fetch: Sequence[str] | None = None
+        self, nets: NetPair, inputs: Mapping[str, Array], fetch: Sequence[str] | None = None
     ) -> dict[str, Array]:
         """Run once and return blobs by name, by default every one that predict_net makes."""
-        names = _made(predict_net) if fetch is None else list(fetch)
+        names = _made(nets.predict) if fetch is None else list(fetch)
         specs = [TensorSpec.of(name, array) for name, array in inputs.items()]
         with (
-            native.load_net(init_net, predict_net, specs, keep_blobs=["*"] if fetch is None else names) as net,
+            native.load_net(nets, specs, keep_blobs=["*"] if fetch is None else names) as net,
             net.session(threads=self._threads) as session,
         ):
             session.run([inputs[spec.name] for spec in net.inputs])
@@ -63,10 +61,8 @@ class MdeployNetRunner(NetRunner):
         """Nothing is held between runs."""
 
 
-def _made(predict_net: bytes) -> list[str]:
-    from mdeploy.caffe2.messages import NetDef
-
-    return list(dict.fromkeys(name for operator in NetDef.FromString(predict_net).op for name in operator.output))
+def _made(predict: Any) -> list[str]:
+    return list(dict.fromkeys(name for operator in predict.op for name in operator.output))
 
 
 class MdeployBackend(NetBackend):
@@ -83,7 +79,7 @@ class MdeployBackend(NetBackend):
         """Load init_net.pb and predict_net.pb for the manifest's input shapes."""
         started = time.perf_counter()
         files = (artifact.init_net, artifact.predict_net)
-        return MdeploySession(native.load_net(*files, artifact.manifest.inputs), options, files, started)
+        return MdeploySession(native.load_net(artifact.nets, artifact.manifest.inputs), options, files, started)
 
     def net_runner(self, options: PrepareOptions) -> MdeployNetRunner:
         """Return a runner of net pairs of any origin."""
@@ -93,19 +89,18 @@ class MdeployBackend(NetBackend):
 BACKEND = MdeployBackend("mdeploy")
 
 
-def blob_shapes(init: Any, predict: Any, inputs: Mapping[str, tuple[Shape, str]]) -> dict[str, Shape]:
-    """Shapes of every blob of a net pair, seen in one run on zeros; ``inputs`` are shapes and dtypes.
+def blob_shapes(nets: NetPair, inputs: Sequence[TensorSpec]) -> dict[str, Shape]:
+    """Shapes of every blob of a net pair, seen in one run on zeros.
 
     Raises ``UnavailableError`` where the native runtime is missing, and what the runtime says about the nets.
     """
-    made = [blob for op in predict.op for blob in op.output]
+    init, predict = nets.init, nets.predict
     computed = {blob for op in init.op if op.input for blob in op.output} & set(blobs_read(predict))
-    feeds = {name: np.zeros(shape, dtype) for name, (shape, dtype) in inputs.items()}
-    fetch = list(dict.fromkeys([*made, *sorted(computed)]))
-    runner = BACKEND.net_runner(PrepareOptions())
-    blobs = runner.run_nets(init.SerializeToString(), predict.SerializeToString(), feeds, fetch)
+    fetch = list(dict.fromkeys([*_made(predict), *sorted(computed)]))
+    with BACKEND.net_runner(PrepareOptions()) as runner:
+        blobs = runner.run_nets(nets, {spec.name: spec.zeros() for spec in inputs}, fetch)
     return {
         **{blob: shape for op in init.op for blob in op.output if (shape := fill_shape(op)) is not None},
-        **{name: shape for name, (shape, _) in inputs.items()},
+        **{spec.name: spec.shape for spec in inputs},
         **{name: tuple(array.shape) for name, array in blobs.items()},
     }

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
-from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.schema import SCHEMAS, ArgType, OperatorSchema
 
 __all__ = ["check_nets"]
@@ -17,17 +17,12 @@ _POOLS = ("MaxPool", "AveragePool", "LpPool")
 _FIELDS = tuple(kind.value for kind in ArgType)
 
 
-def check_nets(init: Any, predict: Any) -> list[str]:
+def check_nets(nets: NetPair) -> list[str]:
     """Return everything that real Caffe2 would stop at, one line each; an empty list for a net pair that it takes."""
-    problems = [f"init net: {problem}" for problem in _check_net(init)]
-    problems.extend(f"predict net: {problem}" for problem in _check_net(predict))
-    problems.extend(_check_pair(init, predict))
+    problems = [f"init net: {problem}" for problem in _check_net(nets.init)]
+    problems.extend(f"predict net: {problem}" for problem in _check_net(nets.predict))
+    problems.extend(_check_pair(nets))
     return problems
-
-
-def parse_net(data: bytes) -> Any:
-    """Parse a serialised NetDef; protobuf's ``DecodeError`` for anything else."""
-    return NetDef.FromString(data)
 
 
 def _check_net(net: Any) -> Iterator[str]:
@@ -116,7 +111,8 @@ def _check_values(op: Any, args: dict[str, Any]) -> Iterator[str]:
             yield f"{count} values for shape {list(args['shape'].ints)}"
 
 
-def _check_pair(init: Any, predict: Any) -> Iterator[str]:
+def _check_pair(nets: NetPair) -> Iterator[str]:
+    init, predict = nets.init, nets.predict
     if init.name == predict.name:  # CreateNet refuses to overwrite the first by the second; Predictor does not mind
         yield f"the nets need two different names, both are {init.name!r}"
     filled = {name for op in init.op for name in op.output}

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,11 +18,12 @@ from typing import Any
 import numpy as np
 
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.schema import SCHEMAS, ArgType, OperatorSchema
 from mdeploy.caffe2.wire import delimited, fill_operator
 from mdeploy.tensors import Array
 
-__all__ = ["ArgValue", "Args", "NetBuilder", "NetPair", "Operator", "safe_name"]
+__all__ = ["ArgValue", "Args", "NetBuilder", "Operator", "safe_name"]
 
 ArgValue = float | int | str | Sequence[int] | Sequence[float]
 Args = dict[str, ArgValue]
@@ -40,16 +40,6 @@ class Operator:
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
     args: Args
-
-
-@dataclass(frozen=True)
-class NetPair:
-    """The serialised nets, and what they hold."""
-
-    init: bytes
-    predict: bytes
-    operators: dict[str, int]
-    parameters: int
 
 
 @dataclass
@@ -98,8 +88,7 @@ class NetBuilder:
 
     def build(self, packed: bool = True) -> NetPair:
         """Serialise both nets. Equal builders give equal bytes. Weights that no operator reads are left out."""
-        used = {name for op in self.operators for name in op.inputs} | set(self.outputs)
-        weights = {name: array for name, array in self.weights.items() if name in used}
+        weights = self._used_weights()
         predict = NetDef(name=f"{self.name}_predict")
         for op in self.operators:
             message = predict.op.add(input=op.inputs, output=op.outputs, type=op.type)
@@ -112,12 +101,16 @@ class NetBuilder:
         parts = [NetDef(name=f"{self.name}_init").SerializeToString(deterministic=True)]
         parts.extend(delimited(_NETDEF_OP, fill_operator(name, array, packed)) for name, array in weights.items())
         parts.append(NetDef(external_output=list(weights)).SerializeToString(deterministic=True))
-        return NetPair(
-            init=b"".join(parts),
-            predict=predict.SerializeToString(deterministic=True),
-            operators=dict(Counter(op.type for op in self.operators)),
-            parameters=sum(array.size for array in weights.values()),
-        )
+        return NetPair(b"".join(parts), predict.SerializeToString(deterministic=True))
+
+    @property
+    def parameters(self) -> int:
+        """Elements of the weights that some operator reads."""
+        return sum(array.size for array in self._used_weights().values())
+
+    def _used_weights(self) -> dict[str, Array]:
+        used = {name for op in self.operators for name in op.inputs} | set(self.outputs)
+        return {name: array for name, array in self.weights.items() if name in used}
 
 
 def safe_name(hint: str) -> str:

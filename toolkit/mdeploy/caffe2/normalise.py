@@ -10,17 +10,16 @@ once.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from mdeploy.caffe2.messages import Argument, NetDef
-from mdeploy.caffe2.pair import blobs_read, outputs
+from mdeploy.caffe2.pair import NetPair, blobs_read, outputs
 from mdeploy.caffe2.translate import Finding, UnsupportedModelError
 from mdeploy.caffe2.wire import delimited, packed_floats
 
-__all__ = ["NormalPair", "normalise", "refuse_operators"]
+__all__ = ["normalise", "pack", "refuse_operators"]
 
 _NETDEF_OP = 2
 _OPERATOR_ARG = 5
@@ -29,35 +28,22 @@ _READERS = ("Load", "DBExists", "CreateDB", "TensorProtosDBInput", "ImageInput",
 _EXPORT = "export the trained net, such as by caffe2.python.predictor.mobile_exporter.Export"
 
 
-@dataclass(frozen=True)
-class NormalPair:
-    """A net pair in the form of an artifact, and what was changed for it."""
-
-    init: Any
-    predict: Any
-    messages: tuple[str, ...]
-
-    def init_bytes(self, packed: bool = True) -> bytes:
-        """The init net's file: weights of 4 bytes, or of the 5 that Caffe2's own writer spends."""
-        return packed_net(self.init) if packed else _serialised(self.init)
-
-    def predict_bytes(self) -> bytes:
-        """The predict net's file."""
-        return _serialised(self.predict)
-
-
-def refuse_operators(init: Any, predict: Any, known: Collection[str]) -> None:
+def refuse_operators(nets: NetPair, known: Collection[str]) -> None:
     """Raise ``UnsupportedModelError`` with every operator that cannot run; ``known`` is what the runtime has."""
     findings = [
-        *(finding for number, op in enumerate(init.op) for finding in _findings(f"init #{number}", op, known)),
-        *(finding for number, op in enumerate(predict.op) for finding in _findings(f"#{number}", op, known)),
+        *(finding for number, op in enumerate(nets.init.op) for finding in _findings(f"init #{number}", op, known)),
+        *(finding for number, op in enumerate(nets.predict.op) for finding in _findings(f"#{number}", op, known)),
     ]
     if findings:
         raise UnsupportedModelError(tuple(findings))
 
 
-def normalise(init: Any, predict: Any, name: str, inputs: Sequence[str]) -> NormalPair:
-    """Return new nets; ``inputs`` are the data inputs by position. Needs nets whose operators all run."""
+def normalise(nets: NetPair, name: str, inputs: Sequence[str]) -> tuple[NetPair, tuple[str, ...]]:
+    """Return new nets in the form of an artifact, and what was changed for it.
+
+    ``inputs`` are the data inputs by position. Needs nets whose operators all run.
+    """
+    init, predict = nets.init, nets.predict
     messages: list[str] = []
     new_init, new_predict = NetDef(), NetDef()
     new_init.CopyFrom(init)
@@ -89,10 +75,15 @@ def normalise(init: Any, predict: Any, name: str, inputs: Sequence[str]) -> Norm
     new_predict.external_output.extend(made_outputs)
     new_init.ClearField("external_output")
     new_init.external_output.extend(dict.fromkeys(weights))
-    return NormalPair(new_init, new_predict, tuple(messages))
+    return NetPair(new_init, new_predict), tuple(messages)
 
 
-def packed_net(net: Any) -> bytes:
+def pack(nets: NetPair) -> NetPair:
+    """The same nets, with weights of 4 bytes in the init net's file, where Caffe2's own writer spends 5."""
+    return NetPair(_packed(nets.init), nets.predict)
+
+
+def _packed(net: Any) -> bytes:
     """Serialise a net with its fills' floats packed. The numbers are not copied into Python objects more than once."""
     rest = NetDef()
     rest.CopyFrom(net)

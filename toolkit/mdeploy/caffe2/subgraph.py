@@ -1,37 +1,36 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Cut a part out of a net pair: the operators between some known blobs and a wanted one, with their weights."""
+"""Cut a subgraph out of a net pair: the operators between some known blobs and a wanted one, with their weights."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from mdeploy.caffe2.messages import NetDef
+from mdeploy.caffe2.pair import NetPair
 
-__all__ = ["Part", "cut_nets"]
+__all__ = ["Subgraph", "cut_nets"]
 
 
 @dataclass(frozen=True)
-class Part:
-    """A net pair of its own. ``operators`` are places in the original predict_net."""
+class Subgraph:
+    """A net pair of its own, and where it was. ``operators`` are places in the original predict_net."""
 
-    init: bytes
-    predict: bytes
+    nets: NetPair
     inputs: tuple[str, ...]
     output: str
     operators: tuple[int, ...]
-    operator_counts: dict[str, int]
     weights: tuple[str, ...]
 
 
-def cut_nets(init: Any, predict: Any, known: Container[str], output: str, name: str) -> Part:
-    """Return the smallest part that computes ``output`` from blobs in ``known``.
+def cut_nets(nets: NetPair, known: Container[str], output: str, name: str) -> Subgraph:
+    """Return the smallest subgraph that computes ``output`` from blobs in ``known``.
 
-    ``init`` and ``predict`` are NetDefs. A blob that is written twice counts at its last writer before the reader.
+    A blob that is written twice counts at its last writer before the reader.
     """
+    init, predict = nets.init, nets.predict
     inputs: list[str] = []
     weights: list[str] = []
     chosen: set[int] = set()
@@ -55,15 +54,7 @@ def cut_nets(init: Any, predict: Any, known: Container[str], output: str, name: 
     part.external_input.extend([*inputs, *weights])
     part.external_output.append(output)
     fills = NetDef(name=f"{name}_init", op=_makers(init, weights))
-    return Part(
-        fills.SerializeToString(deterministic=True),
-        part.SerializeToString(deterministic=True),
-        tuple(inputs),
-        output,
-        operators,
-        dict(Counter(predict.op[index].type for index in operators)),
-        tuple(weights),
-    )
+    return Subgraph(NetPair(fills, part), tuple(inputs), output, operators, tuple(weights))
 
 
 def _writer(predict: Any, blob: str, before: int) -> int | None:

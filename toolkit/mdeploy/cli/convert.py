@@ -107,7 +107,7 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     from mdeploy.cli.show.conversion import print_conversion
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.conversion.model import ConvertOptions, convert
-    from mdeploy.conversion.nets import find_net_files, import_nets
+    from mdeploy.conversion.nets import find_nets, import_nets
     from mdeploy.conversion.sources import SourceOptions
 
     if len(sources) > 2:
@@ -129,7 +129,7 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     )
     try:
         with status(f"converting {sources[-1].name}") as update:
-            nets = find_net_files(sources)
+            nets = find_nets(sources)
             if nets is not None and options.also:
                 raise UsageError("--also needs an ONNX graph, which a Caffe2 net pair does not have")
             result = convert(sources[0], options, update) if nets is None else import_nets(nets, options, update)

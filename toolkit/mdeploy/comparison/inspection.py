@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Look inside the nets: every tensor, and where asked, the smallest wrong part saved for a bug report."""
+"""Look inside the nets: every tensor, and where asked, the smallest wrong subgraph saved for a bug report."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ __all__ = ["Inspection", "inspect_layers"]
 
 @dataclass(frozen=True)
 class Inspection:
-    """All tensors; and with bisecting the smallest wrong part of the first backend that has one, and where it is."""
+    """All tensors; with bisecting also the smallest wrong subgraph of the first backend that has one, and its place."""
 
     layers: LayersReport
     bisected: bool = False
     culprit: Culprit | None = None
-    part: Path | None = None
+    subgraph: Path | None = None
 
     @property
     def exit_code(self) -> int:
@@ -31,7 +31,7 @@ class Inspection:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        found = None if self.culprit is None else {**self.culprit.to_json(), "artifact": str(self.part)}
+        found = None if self.culprit is None else {**self.culprit.to_json(), "artifact": str(self.subgraph)}
         return {**self.layers.to_json(), "culprit": found}
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compare every intermediate tensor of a runtime with another's, by default the ONNX graph's: where they part."""
+"""Compare every intermediate tensor of a runtime with another's, by default the ONNX graph's: where they diverge."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 
 from mdeploy.backends.base import Backend, NetBackend
 from mdeploy.backends.lineup import select_backends
-from mdeploy.caffe2.messages import NetDef
 from mdeploy.comparison.differences import DifferenceMap, difference_map
 from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.tolerance import Comparison, Tolerance, compare, required_by_scale
@@ -131,7 +130,7 @@ def compare_layers(request: ParityRequest, reference: Reference | None = None) -
     """
     request.check()
     right = reference or trace_reference(request)
-    predict = NetDef.FromString(request.artifact.predict_net.read_bytes())
+    predict = request.artifact.nets.predict
 
     def look(backend: Backend) -> BackendLayers:
         with tracer_of(backend, request, right.graph) as tracer:

@@ -7,7 +7,7 @@ mdeploy, caffe2        run the nets and give every blob
 torch                  the exporter names ONNX values after the nodes of torch's own graph: that graph is interpreted
 onnxruntime (as the    model.onnx with every value as an output, without optimisations
 reference)
-any other, and         the graph cut: for each tensor the part from the inputs to it is a model of its own, so the
+any other, and         the graph cut: for each tensor the subgraph up to it is a model of its own, so the
 onnxruntime compared   backend optimises as it does on the whole
 =====================  ==============================================================================================
 """
@@ -22,9 +22,8 @@ from typing import TYPE_CHECKING, Any
 
 from mdeploy.backends.base import Backend, NetBackend, PrepareOptions
 from mdeploy.backends.lineup import Lineup
-from mdeploy.caffe2.messages import NetDef
-from mdeploy.caffe2.subgraph import Part, cut_nets
-from mdeploy.comparison.subgraph import onnx_part, write_part
+from mdeploy.caffe2.subgraph import Subgraph, cut_nets
+from mdeploy.comparison.subgraph import onnx_subgraph, write_subgraph
 from mdeploy.comparison.trace import OnnxGraph
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 from mdeploy.formats.artifact import Artifact, GoldenCase, GoldenEntry
@@ -63,7 +62,7 @@ class SubgraphTracer(Tracer):
     """One whose backend can run a subgraph of the net by itself."""
 
     @abstractmethod
-    def run_part(self, part: Part, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
+    def run_subgraph(self, subgraph: Subgraph, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
         """The output of a subgraph on each of some inputs by name, or None where it has no form for this backend."""
 
 
@@ -107,16 +106,16 @@ class _NetTracer(SubgraphTracer):
         self._runner = backend.net_runner(options)
 
     def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
-        init, predict = self._artifact.init_net.read_bytes(), self._artifact.predict_net.read_bytes()
+        nets = self._artifact.nets
         traces = []
         for case in cases:
             tell(f"{self.title}: {case.case}")
             inputs = _by_name(self._artifact, case)
-            traces.append({**inputs, **self._runner.run_nets(init, predict, inputs)})
+            traces.append({**inputs, **self._runner.run_nets(nets, inputs)})
         return traces
 
-    def run_part(self, part: Part, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
-        return [self._runner.run_nets(part.init, part.predict, fed, [part.output])[part.output] for fed in inputs]
+    def run_subgraph(self, subgraph: Subgraph, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
+        return [self._runner.run_nets(subgraph.nets, fed, [subgraph.output])[subgraph.output] for fed in inputs]
 
     def close(self) -> None:
         self._runner.close()
@@ -154,18 +153,16 @@ class _CutTracer(SubgraphTracer):
         self._sample: Values | None = None
 
     def trace(self, cases: Sequence[GoldenCase], tell: Tell) -> list[Values]:
-        init, predict = (
-            NetDef.FromString(path.read_bytes()) for path in (self._artifact.init_net, self._artifact.predict_net)
-        )
+        nets = self._artifact.nets
         fed = [_by_name(self._artifact, case) for case in cases]
         traces = [dict(inputs) for inputs in fed]
-        blobs = list(dict.fromkeys(name for operator in predict.op for name in operator.output))
+        blobs = list(dict.fromkeys(name for operator in nets.predict.op for name in operator.output))
         refusals: list[str] = []
         for index, blob in enumerate(blobs):
             tell(f"{self.title}: {index + 1} of {len(blobs)}, {blob}")
-            part = cut_nets(init, predict, fed[0], blob, self._artifact.name)
+            subgraph = cut_nets(nets, fed[0], blob, self._artifact.name)
             try:
-                made = self.run_part(part, fed)
+                made = self.run_subgraph(subgraph, fed)
             except (InputError, UnsupportedError) as error:
                 # A tensor that the backend cannot give as an output says nothing of the others.
                 refusals.append(str(error))
@@ -176,17 +173,17 @@ class _CutTracer(SubgraphTracer):
             raise UnsupportedError(f"{self.title}: no part of the graph runs: {refusals[0]}")
         return traces
 
-    def run_part(self, part: Part, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
+    def run_subgraph(self, subgraph: Subgraph, inputs: Sequence[Mapping[str, Array]]) -> list[Array] | None:
         if self._sample is None:
             self._sample = self._graph.trace(self._artifact.golden_cases()[0].inputs)
-        model = onnx_part(self._graph, part, self._sample)
-        if model is None or not part.inputs:
+        model = onnx_subgraph(self._graph, subgraph, self._sample)
+        if model is None or not subgraph.inputs:
             return None
-        with tempfile.TemporaryDirectory(prefix="mdeploy-part-") as folder:
+        with tempfile.TemporaryDirectory(prefix="mdeploy-subgraph-") as folder:
             cases = [(GoldenEntry("zeros", "zeros"), {**self._sample, **inputs[0]})]
-            cut = write_part(self._artifact, part, model, cases, Path(folder) / "part", macs=False)
+            cut = write_subgraph(self._artifact, subgraph, model, cases, Path(folder) / "subgraph", macs=False)
             with self._backend.prepare(cut, self._options) as session:
-                return [session.run([fed[name] for name in part.inputs])[0] for fed in inputs]
+                return [session.run([fed[name] for name in subgraph.inputs])[0] for fed in inputs]
 
     def close(self) -> None:
-        """Sessions live for one part."""
+        """Sessions live for one subgraph."""

@@ -17,8 +17,9 @@ import torch
 
 from mdeploy import __version__
 from mdeploy.backends.optional.files import make_contents, net_spec, select_makers
-from mdeploy.caffe2.check import check_nets, parse_net
+from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.macs import count_macs
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
 from mdeploy.conversion.golden import image_inputs, standard_inputs
 from mdeploy.conversion.sources import LoadedSource, SourceOptions, image_spec, open_source
@@ -141,15 +142,15 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
         _rename(final, net.inputs, net.outputs)
         model_onnx = ir.to_proto(final).SerializeToString(deterministic=True)
         writer.add_file(MODEL_ONNX, model_onnx)
-        pair = net.build(options.packed)
+        nets, parameters = net.build(options.packed), net.parameters
         del final, net
-        _check_nets(pair.init, pair.predict)
-        writer.add_file(INIT_NET, pair.init)
-        writer.add_file(PREDICT_NET, pair.predict)
+        _check_nets(nets)
+        writer.add_file(INIT_NET, nets.init_bytes)
+        writer.add_file(PREDICT_NET, nets.predict_bytes)
         for case, outputs in zip(cases, references, strict=True):
             writer.add_golden(case.entry, case.inputs, outputs)
-        operators, parameters = pair.operators, pair.parameters
-        del pair
+        operators = nets.operators
+        del nets
         tools = dict(manifest.tools)
         for info, home in makers:
             progress(f"making the {info.title} files")
@@ -266,8 +267,8 @@ def _check_shapes(model: ir.Model, reference: Sequence[Array]) -> None:
             )
 
 
-def _check_nets(init: bytes, predict: bytes) -> None:
-    problems = check_nets(parse_net(init), parse_net(predict))
+def _check_nets(nets: NetPair) -> None:
+    problems = check_nets(nets)
     if problems:
         raise MdeployError(f"the converter made nets that Caffe2 would refuse, please report this: {problems[0]}")
 

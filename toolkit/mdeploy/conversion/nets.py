@@ -8,10 +8,9 @@ our runtime where real Caffe2 is not installed; the manifest says which.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +23,8 @@ from mdeploy.backends.registry import get_backend
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import operator_macs
-from mdeploy.caffe2.normalise import NormalPair, normalise, refuse_operators
-from mdeploy.caffe2.pair import blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
+from mdeploy.caffe2.normalise import normalise, pack, refuse_operators
+from mdeploy.caffe2.pair import NetPair, blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.model import Conversion, ConvertOptions, model_name, preprocessed, read_labels
 from mdeploy.conversion.sources import image_spec
@@ -36,28 +35,12 @@ from mdeploy.onnx.pipeline import largest_difference
 from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array
 
-__all__ = ["NetFiles", "find_net_files", "import_nets"]
+__all__ = ["find_nets", "import_nets"]
 
 _WEIGHTED = ("Conv", "ConvTranspose", "FC", "FCTransposed", "SpatialBN", "PRelu", "InstanceNorm", "AffineChannel")
 
 
-@dataclass(frozen=True)
-class NetFiles:
-    """The two files of a net pair."""
-
-    init: Path
-    predict: Path
-
-    @property
-    def stem(self) -> str:
-        """What names the model where nobody does: the file, or its folder where the file has the usual name."""
-        stem = self.predict.stem
-        for word in ("predict_net", "predict"):
-            stem = stem.removesuffix(word).removeprefix(word).strip("_-.")
-        return stem or self.predict.resolve().parent.name
-
-
-def find_net_files(paths: Sequence[Path]) -> NetFiles | None:
+def find_nets(paths: Sequence[Path]) -> NetPair | None:
     """The net pair that these paths mean: two nets in either order, a predict net, or a folder; None for no net.
 
     Raises ``InputError`` where a net has no second one.
@@ -69,88 +52,86 @@ def find_net_files(paths: Sequence[Path]) -> NetFiles | None:
         found = find_pair(path)
         if found is None:
             return None
-        return NetFiles(_with_init(*found), found[1])
+        return NetPair(_with_init(*found), found[1])
     if not is_net(path):
         return None
-    return NetFiles(_with_init(init_beside(path), path), path)
+    return NetPair(_with_init(init_beside(path), path), path)
 
 
-def import_nets(files: NetFiles, options: ConvertOptions, progress: Tell = quiet) -> Conversion:
-    """Check and normalise a net pair, answer the golden cases, and write the artifact.
+def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet) -> Conversion:
+    """Check and normalise a pair of net files, answer the golden cases, and write the artifact.
 
     Raises ``InputError`` for files that are damaged or that Caffe2 refuses, ``UsageError`` where shapes are missing,
     ``UnsupportedError`` with every operator that cannot run, ``CheckFailed`` when the pair that was written would not
     compute what the given one does.
     """
     _refuse_options(options)
+    assert given.files is not None, "a pair of files"
+    init_file, predict_file = given.files
     with ArtifactWriter(options.output) as writer:
-        progress(f"reading {files.predict.name}")
-        init, predict = read_net(files.init), read_net(files.predict)
-        refuse_operators(init, predict, native.operators())
-        _refuse_missing_weights(init, predict, files)
-        shapes = input_shapes(init, predict, options.source.input_shapes, files.predict)
-        name = model_name(options.name or files.stem)
-        pair = normalise(init, predict, name, list(shapes))
-        problems = check_nets(pair.init, pair.predict)
+        progress(f"reading {predict_file.name}")
+        predict = given.predict
+        refuse_operators(given, native.operators())
+        _refuse_missing_weights(given, init_file, predict_file)
+        shapes = input_shapes(given, options.source.input_shapes, predict_file)
+        name = model_name(options.name or _stem(predict_file))
+        nets, changes = normalise(given, name, list(shapes))
+        problems = check_nets(nets)
         if problems:
             more = f" (and {len(problems) - 1} more; see mdeploy inspect)" if len(problems) > 1 else ""
-            raise InputError(f"{files.predict}: Caffe2 would stop at {problems[0]}{more}")
+            raise InputError(f"{predict_file}: Caffe2 would stop at {problems[0]}{more}")
         specs = tuple(preprocessed(_spec(predict, blob, shape), options) for blob, shape in shapes.items())
 
         progress("running the nets")
-        files_of_pair = (pair.init_bytes(options.packed), pair.predict_bytes())
+        written = pack(nets) if options.packed else nets
         cases = standard_inputs(specs)
         if options.golden_images is not None:
             cases.extend(image_inputs(specs, options.golden_images))
-        seen = blob_shapes(pair.init, pair.predict, {spec.name: (spec.shape, spec.dtype) for spec in specs})
+        seen = blob_shapes(nets, specs)
         names = outputs(predict)
         reference, messages = _choose_reference()
         if reference == "caffe2":
-            answers = _caffe2_answers((_on_cpu(init), _on_cpu(predict)), files_of_pair, names, specs, cases)
+            answers = _caffe2_answers(_on_cpu(given), written, names, specs, cases)
         else:
-            answers = _our_answers(files_of_pair, specs, cases)
+            answers = _our_answers(written, specs, cases)
 
         progress("writing the nets")
-        writer.add_file(INIT_NET, files_of_pair[0])
-        writer.add_file(PREDICT_NET, files_of_pair[1])
+        writer.add_file(INIT_NET, written.init_bytes)
+        writer.add_file(PREDICT_NET, written.predict_bytes)
         for case, answer in zip(cases, answers, strict=True):
             writer.add_golden(case.entry, case.inputs, answer)
-        manifest = _manifest(files, pair, specs, name, options)
         artifact = writer.finish(
-            replace(
-                manifest,
+            Manifest(
+                name=name,
+                source=Source(
+                    kind="caffe2",
+                    file=predict_file.name,
+                    sha256=file_sha256(predict_file),
+                    init_file=init_file.name,
+                    init_sha256=file_sha256(init_file),
+                ),
+                tools=_tools(reference),
+                inputs=specs,
                 outputs=tuple(
                     OutputSpec(blob, tuple(array.shape), array.dtype.name, output_meaning(predict, blob))
                     for blob, array in zip(names, answers[0], strict=True)
                 ),
-                parameters=_parameters(files_of_pair, specs),
+                labels=read_labels(options.labels) if options.labels else None,
+                operators=nets.operators,
+                parameters=_parameters(written, specs),
                 macs=sum(operator_macs(op, seen) or 0 for op in predict.op),
                 reference=reference,
-                tools=_tools(reference),
             )
         )
-    return Conversion(artifact, (*pair.messages, *messages))
+    return Conversion(artifact, (*changes, *messages))
 
 
-def _manifest(
-    files: NetFiles, pair: NormalPair, specs: tuple[InputSpec, ...], name: str, options: ConvertOptions
-) -> Manifest:
-    """What is known before the nets have run."""
-    return Manifest(
-        name=name,
-        source=Source(
-            kind="caffe2",
-            file=files.predict.name,
-            sha256=file_sha256(files.predict),
-            init_file=files.init.name,
-            init_sha256=file_sha256(files.init),
-        ),
-        tools={},
-        inputs=specs,
-        outputs=(),
-        labels=read_labels(options.labels) if options.labels else None,
-        operators=dict(Counter(op.type for op in pair.predict.op)),
-    )
+def _stem(predict: Path) -> str:
+    """What names the model where nobody does: the file, or its folder where the file has the usual name."""
+    stem = predict.stem
+    for word in ("predict_net", "predict"):
+        stem = stem.removesuffix(word).removeprefix(word).strip("_-.")
+    return stem or predict.resolve().parent.name
 
 
 def _tools(reference: str) -> dict[str, str]:
@@ -158,8 +139,8 @@ def _tools(reference: str) -> dict[str, str]:
     return {**tools, "caffe2": get_backend("caffe2").availability().version} if reference == "caffe2" else tools
 
 
-def _parameters(nets: tuple[bytes, bytes], specs: Sequence[InputSpec]) -> int:
-    with native.load_net(*nets, specs) as net:
+def _parameters(nets: NetPair, specs: Sequence[InputSpec]) -> int:
+    with native.load_net(nets, specs) as net:
         return int(net.parameters)
 
 
@@ -174,8 +155,8 @@ def _choose_reference() -> tuple[str, tuple[str, ...]]:
 
 
 def _caffe2_answers(
-    given: tuple[bytes, bytes],
-    written: tuple[bytes, bytes],
+    given: NetPair,
+    written: NetPair,
     names: Sequence[str],
     specs: Sequence[InputSpec],
     cases: Sequence[GoldenInputs],
@@ -185,7 +166,7 @@ def _caffe2_answers(
     assert isinstance(backend, NetBackend)
     with closing(backend.net_runner(PrepareOptions())) as runner:
         answers, again = (
-            [_in_order(runner.run_nets(*nets, _feeds(specs, case), names), names) for case in cases]
+            [_in_order(runner.run_nets(nets, _feeds(specs, case), names), names) for case in cases]
             for nets in (given, written)
         )
     difference, allowed = largest_difference(answers, again)
@@ -194,10 +175,8 @@ def _caffe2_answers(
     return answers
 
 
-def _our_answers(
-    nets: tuple[bytes, bytes], specs: Sequence[InputSpec], cases: Sequence[GoldenInputs]
-) -> list[list[Array]]:
-    with native.load_net(*nets, specs) as net, net.session() as session:
+def _our_answers(nets: NetPair, specs: Sequence[InputSpec], cases: Sequence[GoldenInputs]) -> list[list[Array]]:
+    with native.load_net(nets, specs) as net, net.session() as session:
         return [session.run(case.inputs) for case in cases]
 
 
@@ -209,14 +188,13 @@ def _feeds(specs: Sequence[InputSpec], case: GoldenInputs) -> dict[str, Array]:
     return {spec.name: array for spec, array in zip(specs, case.inputs, strict=True)}
 
 
-def _on_cpu(net: Any) -> bytes:
-    """A net as it was given, but for the device: a GPU that is not here is no reason to refuse it."""
-    copy = type(net)()
-    copy.CopyFrom(net)
-    for part in (copy, *copy.op):
-        part.ClearField("device_option")
-    data: bytes = copy.SerializeToString()
-    return data
+def _on_cpu(nets: NetPair) -> NetPair:
+    """Nets as they were given, but for the device: a GPU that is not here is no reason to refuse them."""
+    copies = [type(net).FromString(net.SerializeToString()) for net in (nets.init, nets.predict)]
+    for copy in copies:
+        for part in (copy, *copy.op):
+            part.ClearField("device_option")
+    return NetPair(*copies)
 
 
 def _spec(predict: Any, blob: str, shape: tuple[int, ...]) -> InputSpec:
@@ -239,25 +217,25 @@ def _refuse_options(options: ConvertOptions) -> None:
             raise UsageError(f"{flag} has nothing to do with a Caffe2 net pair, whose operators stay as they are")
 
 
-def _refuse_missing_weights(init: Any, predict: Any, files: NetFiles) -> None:
-    """What stands where weights stand is no data input that somebody forgot the shape of."""
-    made = {blob for net in (init, predict) for op in net.op for blob in op.output}
-    weights = [blob for op in predict.op if op.type in _WEIGHTED for blob in op.input[1:]]
+def _refuse_missing_weights(nets: NetPair, init_file: Path, predict_file: Path) -> None:
+    """A missing weight is not a data input that somebody forgot the shape of."""
+    made = {blob for net in (nets.init, nets.predict) for op in net.op for blob in op.output}
+    weights = [blob for op in nets.predict.op if op.type in _WEIGHTED for blob in op.input[1:]]
     missing = list(dict.fromkeys(blob for blob in weights if blob not in made))
     if missing:
         listed = ", ".join(missing[:10]) + (f" and {len(missing) - 10} more" if len(missing) > 10 else "")
-        raise InputError(f"{files.predict}: reads {listed}, which {files.init} does not make; are they one pair?")
+        raise InputError(f"{predict_file}: reads {listed}, which {init_file} does not make; are they one pair?")
 
 
-def _ordered(first: Path, second: Path) -> NetFiles:
+def _ordered(first: Path, second: Path) -> NetPair:
     """Which of two nets is the init net: the one that makes what the other reads."""
     nets = [read_net(first), read_net(second)]
     made = [{blob for op in net.op for blob in op.output} for net in nets]
     read = [set(blobs_read(net)) for net in nets]
     if made[0] & read[1]:
-        return NetFiles(first, second)
+        return NetPair(first, second)
     if made[1] & read[0]:
-        return NetFiles(second, first)
+        return NetPair(second, first)
     raise InputError(f"{first} and {second}: neither net makes what the other reads; they are no pair")
 
 

@@ -26,6 +26,7 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -47,6 +48,9 @@ from mdeploy.formats.manifest import (
     manifest_schema,
 )
 from mdeploy.tensors import Array
+
+if TYPE_CHECKING:
+    from mdeploy.caffe2.pair import NetPair
 
 __all__ = [
     "DEFAULT_ARTIFACT",
@@ -141,6 +145,13 @@ class Artifact:
     def predict_net(self) -> Path:
         """The net that computes."""
         return self.path / PREDICT_NET
+
+    @property
+    def nets(self) -> NetPair:
+        """Both nets."""
+        from mdeploy.caffe2.pair import NetPair  # protobuf, which most callers do without
+
+        return NetPair(self.init_net, self.predict_net)
 
     @property
     def manifest_path(self) -> Path:

@@ -14,13 +14,13 @@ import sys
 from collections.abc import Sequence
 from ctypes import byref, c_char_p, c_float, c_int32
 from dataclasses import dataclass
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.errors import InputError, UsageError
 from mdeploy.formats.manifest import InputSpec
 from mdeploy.native import abi
@@ -91,8 +91,7 @@ def load_passes() -> list[str]:
 
 
 def load_net(
-    init: Path | bytes,
-    predict: Path | bytes,
+    nets: NetPair,
     inputs: Sequence[TensorSpec],
     *,
     isa: str | None = None,
@@ -100,7 +99,7 @@ def load_net(
     keep_blobs: Sequence[str] = (),
     max_bytes: int = 0,
 ) -> NativeNet:
-    """Load a net pair from two files, or from two byte strings.
+    """Load a net pair, from its files where it is one of files.
 
     ``inputs`` gives the shape of every data input, which a Caffe2 net does not record; one without a name is meant by
     its position. ``keep_blobs`` keeps blobs
@@ -121,16 +120,14 @@ def load_net(
         max_bytes=max_bytes,
     )
     library, handle, error = abi.library(), abi.HANDLE(), abi.new_error()
-    if isinstance(init, bytes) and isinstance(predict, bytes):
+    if nets.files is not None:
+        init_path, predict_path = map(os.fsencode, nets.files)
+        status = library.mdeploy_net_load(init_path, predict_path, byref(options), byref(handle), byref(error))
+    else:
+        init, predict = nets.init_bytes, nets.predict_bytes
         status = library.mdeploy_net_load_memory(
             init, len(init), predict, len(predict), byref(options), byref(handle), byref(error)
         )
-    elif isinstance(init, Path) and isinstance(predict, Path):
-        status = library.mdeploy_net_load(
-            os.fsencode(init), os.fsencode(predict), byref(options), byref(handle), byref(error)
-        )
-    else:
-        raise UsageError("both nets must come from files, or both from bytes")
     abi.check(status, error)
     return NativeNet(handle)
 

@@ -16,6 +16,7 @@ import pytest
 
 from mdeploy.backends.caffe2 import Caffe2Process, environment, find_python
 from mdeploy.backends.child import wire
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.errors import InputError, UnavailableError, UnsupportedError
 
 INIT = b"""
@@ -64,7 +65,7 @@ def test_it_is_the_real_thing(caffe2: Caffe2Process) -> None:
 
 
 def test_predictor_binds_by_position(caffe2: Caffe2Process) -> None:
-    net = caffe2.load(INIT, PREDICT)
+    net = caffe2.load(NetPair(INIT, PREDICT))
     assert (net.inputs, net.outputs) == (("x",), ("s", "y"))
     for _ in range(2):  # the second run finds blobs of the first
         s, y = net.run([X])
@@ -74,38 +75,38 @@ def test_predictor_binds_by_position(caffe2: Caffe2Process) -> None:
 
 
 def test_several_nets_live_side_by_side(caffe2: Caffe2Process) -> None:
-    first = caffe2.load(INIT, PREDICT)
-    second = caffe2.load(INIT.replace(b"floats: -20", b"floats: 1"), PREDICT)
-    caffe2.run_nets(INIT, PREDICT, [X])
+    first = caffe2.load(NetPair(INIT, PREDICT))
+    second = caffe2.load(NetPair(INIT.replace(b"floats: -20", b"floats: 1"), PREDICT))
+    caffe2.run_nets(NetPair(INIT, PREDICT), [X])
     np.testing.assert_array_equal(first.run([X])[1], RELU)
     np.testing.assert_array_equal(second.run([X])[1], [[6.0, 16.0]])
 
 
 def test_run_nets_by_position_and_by_name(caffe2: Caffe2Process) -> None:
     for inputs in ([X], {"x": X}):
-        outputs = caffe2.run_nets(INIT, PREDICT, inputs)
+        outputs = caffe2.run_nets(NetPair(INIT, PREDICT), inputs)
         assert list(outputs) == ["s", "y"]
         np.testing.assert_array_equal(outputs["y"], RELU)
 
 
 def test_fetch_gets_any_blob(caffe2: Caffe2Process) -> None:
-    blobs = caffe2.run_nets(INIT, PREDICT, [X], fetch=["b", "y"])
+    blobs = caffe2.run_nets(NetPair(INIT, PREDICT), [X], fetch=["b", "y"])
     assert list(blobs) == ["b", "y"]
     np.testing.assert_array_equal(blobs["b"], np.array([0, -20], np.float32))
 
 
 def test_trace_sees_blobs_that_are_overwritten_in_place(caffe2: Caffe2Process) -> None:
     # FC is not allowed in place, Relu is: "y" has two values.
-    traced = caffe2.trace_nets(INIT, PREDICT, [X])
+    traced = caffe2.trace_nets(NetPair(INIT, PREDICT), [X])
     assert [(index, name) for index, name, _ in traced] == [(0, "y"), (1, "y"), (2, "s")]
     np.testing.assert_array_equal(traced[0][2], [[6.0, -5.0]])
     np.testing.assert_array_equal(traced[1][2], RELU)
 
 
 def test_nets_do_not_see_each_others_blobs(caffe2: Caffe2Process) -> None:
-    caffe2.run_nets(INIT, PREDICT, [X])
+    caffe2.run_nets(NetPair(INIT, PREDICT), [X])
     with pytest.raises(InputError, match="y2"):
-        caffe2.run_nets(INIT, PREDICT, [X], fetch=["y2"])
+        caffe2.run_nets(NetPair(INIT, PREDICT), [X], fetch=["y2"])
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.int32, np.int64, np.uint8])
@@ -113,14 +114,14 @@ def test_dtypes_and_empty_dimensions_survive(caffe2: Caffe2Process, dtype: type)
     copy = b'name: "c" op { type: "Copy" input: "x" output: "y" } external_input: "x" external_output: "y"'
     for shape in ((2, 3), (0, 3), (1,)):
         value = np.arange(np.prod(shape), dtype=dtype).reshape(shape)
-        result = caffe2.run_nets(b'name: "i"', copy, [value])["y"]
+        result = caffe2.run_nets(NetPair(b'name: "i"', copy), [value])["y"]
         assert (result.dtype, result.shape) == (value.dtype, value.shape)
         np.testing.assert_array_equal(result, value)
 
 
 def test_unknown_operator_is_unsupported(caffe2: Caffe2Process) -> None:
     with pytest.raises(UnsupportedError, match="'Nope'"):
-        caffe2.load(INIT, PREDICT.replace(b"Sigmoid", b"Nope"))
+        caffe2.load(NetPair(INIT, PREDICT.replace(b"Sigmoid", b"Nope")))
 
 
 @pytest.mark.parametrize(
@@ -139,30 +140,30 @@ def test_refusals_are_one_line_and_leave_it_running(
     caffe2: Caffe2Process, init: bytes, predict: bytes, inputs: list[np.ndarray], match: str
 ) -> None:
     with pytest.raises(InputError, match=match) as caught:
-        caffe2.run_nets(init, predict, inputs)
+        caffe2.run_nets(NetPair(init, predict), inputs)
     assert "\n" not in str(caught.value)
-    np.testing.assert_array_equal(caffe2.run_nets(INIT, PREDICT, [X])["y"], RELU)
+    np.testing.assert_array_equal(caffe2.run_nets(NetPair(INIT, PREDICT), [X])["y"], RELU)
 
 
 def test_what_it_prints_does_not_reach_the_protocol(caffe2: Caffe2Process) -> None:
     # Print goes to the C++ stdout.
     printing = PREDICT.replace(b'op { type: "Sig', b'op { type: "Print" input: "y" } op { type: "Sig')
-    np.testing.assert_array_equal(caffe2.run_nets(INIT, printing, [X])["y"], RELU)
+    np.testing.assert_array_equal(caffe2.run_nets(NetPair(INIT, printing), [X])["y"], RELU)
 
 
 def test_an_abort_is_an_error_that_says_why() -> None:
     with start() as process:
         with pytest.raises(InputError, match=r"SIGABRT.*Check failed"):
-            process.run_nets(b'name: "i"', ABORTS, [X])
+            process.run_nets(NetPair(b'name: "i"', ABORTS), [X])
         with pytest.raises(UnavailableError, match="no longer running"):
-            process.run_nets(INIT, PREDICT, [X])
+            process.run_nets(NetPair(INIT, PREDICT), [X])
 
 
 def test_a_hang_ends_in_an_error_and_a_dead_child() -> None:
     with start(timeout=0.5) as process:
         os.kill(process.pid, signal.SIGSTOP)
         with pytest.raises(UnavailableError, match="did not answer"):
-            process.run_nets(INIT, PREDICT, [X])
+            process.run_nets(NetPair(INIT, PREDICT), [X])
         assert not alive(process.pid)
 
 
@@ -170,14 +171,14 @@ def test_a_large_request_to_a_stopped_child_does_not_block() -> None:
     with start(timeout=0.5) as process:
         os.kill(process.pid, signal.SIGSTOP)
         with pytest.raises(UnavailableError, match="did not answer"):
-            process.run_nets(INIT, PREDICT, [np.zeros((1000, 3000), np.float32)])
+            process.run_nets(NetPair(INIT, PREDICT), [np.zeros((1000, 3000), np.float32)])
 
 
 def test_killed_from_outside() -> None:
     with start() as process:
         os.kill(process.pid, signal.SIGKILL)
         with pytest.raises(InputError, match="SIGKILL"):
-            process.run_nets(INIT, PREDICT, [X])
+            process.run_nets(NetPair(INIT, PREDICT), [X])
 
 
 def test_close_ends_the_child_and_may_be_called_twice() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from mdeploy.backends.base import Availability, NetBackend, NetRunner, PrepareOptions, Session
 from mdeploy.backends.caffe2 import Caffe2Process, find_python, why_missing
 from mdeploy.backends.caffe2.environment import INSTALL_COMMAND
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.tensors import Array
 
 if TYPE_CHECKING:
@@ -23,12 +24,12 @@ __all__ = ["BACKEND", "Caffe2Session"]
 class Caffe2Session(Session):
     """A net pair behind Caffe2's Predictor, in a child process of its own."""
 
-    def __init__(self, init_net: Path, predict_net: Path, options: PrepareOptions) -> None:
+    def __init__(self, nets: NetPair, options: PrepareOptions) -> None:
         started = time.perf_counter()
-        self._files = (init_net, predict_net)
+        self._files = nets.files or ()
         self.process = Caffe2Process(threads=options.threads)
         try:
-            self._net = self.process.load(init_net.read_bytes(), predict_net.read_bytes())
+            self._net = self.process.load(nets)
         except BaseException:
             self.process.close()
             raise
@@ -74,12 +75,12 @@ class Caffe2NetRunner(NetRunner):
         self._process = Caffe2Process(threads=options.threads)
 
     def run_nets(
-        self, init_net: bytes, predict_net: bytes, inputs: Mapping[str, Array], fetch: Sequence[str] | None = None
+        self, nets: NetPair, inputs: Mapping[str, Array], fetch: Sequence[str] | None = None
     ) -> dict[str, Array]:
         """Run once and return blobs by name, by default every one; of a blob written twice, the last value."""
         if fetch is not None:
-            return self._process.run_nets(init_net, predict_net, inputs, fetch)
-        return {name: value for _, name, value in self._process.trace_nets(init_net, predict_net, inputs)}
+            return self._process.run_nets(nets, inputs, fetch)
+        return {name: value for _, name, value in self._process.trace_nets(nets, inputs)}
 
     def close(self) -> None:
         """End the child."""
@@ -97,7 +98,7 @@ class Caffe2Backend(NetBackend):
 
     def prepare(self, artifact: Artifact, options: PrepareOptions) -> Caffe2Session:
         """Load init_net.pb and predict_net.pb."""
-        return Caffe2Session(artifact.init_net, artifact.predict_net, options)
+        return Caffe2Session(artifact.nets, options)
 
     def net_runner(self, options: PrepareOptions) -> Caffe2NetRunner:
         """Start Caffe2 for net pairs of any origin."""

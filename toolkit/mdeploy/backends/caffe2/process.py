@@ -14,6 +14,7 @@ import numpy as np
 from mdeploy.backends import child as child_process
 from mdeploy.backends.caffe2.environment import INSTALL_COMMAND, find_python, why_missing
 from mdeploy.backends.child.process import REQUEST_TIMEOUT_S, ChildProcess, shorten
+from mdeploy.caffe2.pair import NetPair
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UnsupportedError
 from mdeploy.tensors import Array
 
@@ -79,15 +80,14 @@ class Caffe2Process(ChildProcess):
         names: list[str] = header["operators"]
         return names
 
-    def load(self, init_net: bytes, predict_net: bytes) -> LoadedNet:
+    def load(self, nets: NetPair) -> LoadedNet:
         """Load a pair of nets (binary or text NetDef) into Caffe2's Predictor; its init_net runs once, now."""
-        header, _ = self.request({"request": "load"}, _nets(init_net, predict_net))
+        header, _ = self.request({"request": "load"}, _nets(nets))
         return LoadedNet(self, header)
 
     def run_nets(
         self,
-        init_net: bytes,
-        predict_net: bytes,
+        nets: NetPair,
         inputs: Mapping[str, Array] | Sequence[Array],
         fetch: Sequence[str] | None = None,
     ) -> dict[str, Array]:
@@ -98,18 +98,16 @@ class Caffe2Process(ChildProcess):
         """
         header = {"request": "run", "positional": not isinstance(inputs, Mapping), "trace": False}
         header["fetch"] = None if fetch is None else list(fetch)
-        _, blobs = self.request(header, [*_nets(init_net, predict_net), *_inputs(inputs)])
+        _, blobs = self.request(header, [*_nets(nets), *_inputs(inputs)])
         return blobs
 
-    def trace_nets(
-        self, init_net: bytes, predict_net: bytes, inputs: Mapping[str, Array] | Sequence[Array]
-    ) -> list[tuple[int, str, Array]]:
+    def trace_nets(self, nets: NetPair, inputs: Mapping[str, Array] | Sequence[Array]) -> list[tuple[int, str, Array]]:
         """Run operator by operator and return (operator index, blob, value) for every output, in order.
 
         Values are taken right after their operator, so blobs that are overwritten in place later are seen.
         """
         header = {"request": "run", "positional": not isinstance(inputs, Mapping), "trace": True, "fetch": None}
-        _, blobs = self.request(header, [*_nets(init_net, predict_net), *_inputs(inputs)])
+        _, blobs = self.request(header, [*_nets(nets), *_inputs(inputs)])
         traced = []
         for key, value in blobs.items():
             index, _, name = key.partition(":")
@@ -117,8 +115,9 @@ class Caffe2Process(ChildProcess):
         return traced
 
 
-def _nets(init_net: bytes, predict_net: bytes) -> list[tuple[str, Array]]:
-    return [("init", np.frombuffer(init_net, np.uint8)), ("predict", np.frombuffer(predict_net, np.uint8))]
+def _nets(nets: NetPair) -> list[tuple[str, Array]]:
+    files = {"init": nets.init_bytes, "predict": nets.predict_bytes}
+    return [(name, np.frombuffer(data, np.uint8)) for name, data in files.items()]
 
 
 def _inputs(inputs: Mapping[str, Array] | Sequence[Array]) -> list[tuple[str, Array]]:

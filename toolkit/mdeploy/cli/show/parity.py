@@ -97,7 +97,7 @@ def print_inspection(inspection: Inspection, console: Console, limit: int) -> No
     _print_layers(inspection.layers, console, limit)
     if inspection.culprit is not None:
         console.print(f"[bold red]{escape(inspection.culprit.describe())}[/]", highlight=False)
-        console.print(f"saved as an artifact of its own: {escape(str(inspection.part))}", highlight=False)
+        console.print(f"saved as an artifact of its own: {escape(str(inspection.subgraph))}", highlight=False)
     elif inspection.bisected:
         console.print("nothing to cut out", highlight=False)
 

@@ -20,9 +20,9 @@ def test_the_example_is_by_the_schema(document: dict[str, Any]) -> None:
 
 
 def test_reads_and_writes_back_the_same(document: dict[str, Any]) -> None:
-    report = Report.from_text(json.dumps(document))
-    assert report.to_json() == document
-    assert next(iter(report.to_json())) == "schema"
+    written = Report.from_text(json.dumps(document)).to_json()
+    assert {key: written[key] for key in document} == document
+    assert next(iter(written)) == "schema"
 
 
 def test_fields_have_their_types(document: dict[str, Any]) -> None:

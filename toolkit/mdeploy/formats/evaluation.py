@@ -28,7 +28,7 @@ class ShareRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class TimesRecord:
-    """Milliseconds per image; ``std_ms`` is the sample standard deviation."""
+    """Milliseconds per image; ``std_ms`` is the population's standard deviation, as in a report."""
 
     mean_ms: float
     std_ms: float | None = None

@@ -85,7 +85,7 @@ class LoadedFile:
 
 @dataclass(frozen=True, kw_only=True)
 class Latency:
-    """Milliseconds over all timed runs. ``std`` is as its schema says; percentiles are linear, as numpy's default."""
+    """Milliseconds over all timed runs. ``std`` is the population's; percentiles are linear, as numpy's default."""
 
     n: int
     mean: float | None = None

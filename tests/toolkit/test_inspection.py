@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +147,13 @@ def test_bad_input(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="2 data inputs"):
         inspect(path, input_shapes={"": (1, 3, 8, 8)})
+
+
+def test_an_artifact_is_inspected_without_torch_or_onnx(tiny_artifact: Artifact) -> None:
+    code = (
+        "import sys\nfrom mdeploy.cli.main import run\n"
+        f"assert run(['inspect', {str(tiny_artifact.path)!r}]) == 0\n"
+        "assert not {'torch', 'onnx', 'onnx_ir', 'onnxruntime'} & set(sys.modules)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -8,23 +8,22 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import onnx_ir as ir
 
 from mdeploy.backends.mdeploy import blob_shapes
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import node_macs, operator_macs
-from mdeploy.caffe2.node import constant, dtype_of, shape_of
 from mdeploy.caffe2.pair import NetPair, data_inputs, fill_shape, input_shapes, outputs
 from mdeploy.errors import InputError, MdeployError, UsageError
 from mdeploy.formats.artifact import MANIFEST_FILE, Artifact
 from mdeploy.formats.manifest import Manifest
-from mdeploy.onnx.prepare import prepare
-from mdeploy.onnx.shapes import infer_shapes
 from mdeploy.tensors import Shape, TensorSpec
+
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 __all__ = ["Inspection", "Operator", "TypeTotal", "inspect"]
 
@@ -200,8 +199,12 @@ def _net_operator(op: Any, filled: Mapping[str, tuple[Shape, int]], known: Mappi
 
 
 def _onnx(path: Path, shapes: dict[str, Shape]) -> Inspection:
+    # Imported here: reading ONNX takes longer to import than all else, and an artifact is read from its nets.
+    from mdeploy.caffe2.node import dtype_of, shape_of
     from mdeploy.conversion.sources import SourceOptions
     from mdeploy.conversion.sources.onnx_file import load_onnx
+    from mdeploy.onnx.prepare import prepare
+    from mdeploy.onnx.shapes import infer_shapes
 
     loaded = load_onnx(path, SourceOptions())
     assert loaded.graph is not None
@@ -223,6 +226,8 @@ def _onnx(path: Path, shapes: dict[str, Shape]) -> Inspection:
 
 
 def _onnx_operator(node: ir.Node) -> Operator:
+    from mdeploy.caffe2.node import constant
+
     arrays = [array for array in (constant(v) for v in node.inputs if v is not None) if array is not None]
     outputs = {value.name or "": _shape(value) for value in node.outputs}
     first = _shape(node.outputs[0]) if node.outputs else None
@@ -241,4 +246,6 @@ def _onnx_operator(node: ir.Node) -> Operator:
 def _shape(value: ir.Value) -> Shape | None:
     if value.const_value is None and (value.shape is None or not value.shape.is_static()):
         return None
+    from mdeploy.caffe2.node import shape_of
+
     return shape_of(value)

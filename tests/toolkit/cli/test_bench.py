@@ -42,6 +42,30 @@ def test_json_is_the_report(tiny_artifact: Artifact, capsys: pytest.CaptureFixtu
     assert not list(Path().iterdir())
 
 
+def test_an_earlier_report_is_kept_and_the_run_has_a_number(
+    tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    arguments = ["bench", str(tiny_artifact.path), *QUICK, "--db", str(tmp_path / "new.db")]
+    reports = []
+    for number in range(1, 4):
+        assert run(arguments) == 0
+        assert f"run {number} of `mdeploy history`" in capsys.readouterr().out
+        reports.append(Path("tiny-bench-local.json").read_text())
+    assert Path("tiny-bench-local-1.json").read_text() == reports[0]
+    assert Path("tiny-bench-local-2.json").read_text() == reports[1]
+    assert len(list(Path().iterdir())) == 3
+    assert run([*arguments, "--no-history"]) == 0
+    out = capsys.readouterr().out
+    assert "the earlier report is kept: tiny-bench-local-3.json" in out
+    assert "mdeploy history" not in out
+
+
+def test_more_threads_than_cores_is_a_hint(tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["bench", str(tiny_artifact.path), *QUICK, "--threads", "64"]) == 0
+    cores = len(Report.from_text(Path("tiny-bench-local.json").read_text()).device.cores)
+    assert ("hint: 64 threads on" in capsys.readouterr().out) == (cores < 64)
+
+
 def test_several_devices(tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
     arguments = ["--device", "local", "--device", "local", "--json", *QUICK]
     assert run(["bench", str(tiny_artifact.path), *arguments]) == 0

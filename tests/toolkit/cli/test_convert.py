@@ -33,6 +33,10 @@ def test_a_table_and_the_artifact_where_it_is_expected(script: Path, capsys: pyt
     assert run(["convert", "net.pt", "--input-shape", "1,3,8,8"]) == 0
     captured = capsys.readouterr()
     assert "probabilities" in captured.out
+    for said in ("input 1x3x8x8", "rgb (NCHW)", "--mean and --std"):
+        assert said in captured.out
+    for said in ("images must have 8x8 pixels", "--labels FILE names them", "  mdeploy predict IMAGE"):
+        assert said in captured.out
     assert captured.err == ""
     manifest = Artifact.open("mdeploy-out").manifest
     assert manifest.outputs[0].meaning == "probabilities"
@@ -84,6 +88,20 @@ def test_exit_codes(script: Path, arguments: list[str], code: int, capsys: pytes
     assert len(captured.err.splitlines()) == 1
     assert captured.err.startswith("mdeploy: ")
     assert sorted(item.name for item in script.parent.iterdir()) == before
+
+
+def test_a_batch_that_became_1_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    info = helper.make_tensor_value_info
+    node = helper.make_node("Relu", ["x"], ["y"])
+    graph = helper.make_graph([node], "g", [info("x", 1, ["N", 4])], [info("y", 1, ["N", 4])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), "m.onnx")
+    assert run(["convert", "m.onnx"]) == 0
+    assert "input x: its batch was open and is now 1; --input-shape fixes another" in capsys.readouterr().err
+    assert run(["convert", "m.onnx", "--input-shape", "2,4"]) == 0
+    assert "batch" not in capsys.readouterr().err
 
 
 def test_every_unsupported_node_is_shown(

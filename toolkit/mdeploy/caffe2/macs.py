@@ -6,11 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import isqrt, prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import onnx_ir as ir
-
-from mdeploy.caffe2.node import shape_of
+if TYPE_CHECKING:
+    import onnx_ir as ir
 
 __all__ = ["count_macs", "node_macs", "operator_macs"]
 
@@ -22,6 +21,8 @@ def count_macs(model: ir.Model) -> int:
 
 def node_macs(node: ir.Node) -> int:
     """Multiply-accumulates of one node."""
+    from mdeploy.caffe2.node import shape_of  # imports onnx_ir, which operators of a NetDef do without
+
     if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
         return 0
     left, right = node.inputs[0], node.inputs[1]

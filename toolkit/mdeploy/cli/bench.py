@@ -71,9 +71,10 @@ def command(
 ) -> int:
     """Run the packaged harness and report latency, parity checked on the device first.
 
-    ARTIFACT is the directory that convert wrote (default: mdeploy-out). The report of each device is kept as
-    NAME-bench-DEVICE.json. Exit code 1 when parity fails there. With --against, B is compared with ARTIFACT as `mdeploy
-    diff` does, on runs made in turn, and exit code 1 also means slower by more than --max-regression.
+    ARTIFACT is the directory that convert wrote (default: mdeploy-out). The report of each device is written to
+    NAME-bench-DEVICE.json; an earlier one is kept as NAME-bench-DEVICE-1.json and so on. Exit code 1 when parity fails
+    on the device. With --against, B is compared with ARTIFACT as `mdeploy diff` does, on runs made in turn, and exit
+    code 1 also means slower by more than --max-regression.
 
     \b
     mdeploy bench
@@ -106,7 +107,9 @@ def command(
         # The harness checks every hash itself, and a golden value that was changed is its parity failure to report.
         opened = Artifact.open(artifact, verify=False)
         outcomes = bench_all(opened, devices or ("local",), asked, output, app=app, keystore=keystore, tell=tell)
-    for outcome in outcomes:
-        if outcome.report is not None:
-            recorder.add(outcome.report.to_json(), artifact=opened.name, target=outcome.device)
-    return print_outcomes(outcomes, as_json)
+    runs = {
+        outcome.device: recorder.add(outcome.report.to_json(), artifact=opened.name, target=outcome.device)
+        for outcome in outcomes
+        if outcome.report is not None
+    }
+    return print_outcomes(outcomes, as_json, runs)

@@ -103,20 +103,25 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     their folder. Checkpoints and state_dicts are read as plain data. TorchScript and .pt2 files are programs:
     convert only those that you trust.
     """
+    from mdeploy.conversion.sources.base import SourceOptions
+    from mdeploy.conversion.sources.sniff import check_source
+
+    if len(sources) > 2:
+        raise UsageError(f"{len(sources)} sources; one is wanted, or the two nets of a Caffe2 net pair")
+    source = SourceOptions(flags["model"], flags["model_args"], flags["input_shapes"])
+    if len(sources) == 1 and not sources[0].is_dir():
+        check_source(sources[0], source)  # before torch is imported, which takes seconds
+
     from mdeploy.caffe2.translate import UnsupportedModelError
     from mdeploy.cli.show.conversion import print_conversion
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.conversion.model import ConvertOptions, convert
     from mdeploy.conversion.nets import find_nets, import_nets
-    from mdeploy.conversion.sources import SourceOptions
-
-    if len(sources) > 2:
-        raise UsageError(f"{len(sources)} sources; one is wanted, or the two nets of a Caffe2 net pair")
 
     options = ConvertOptions(
         output=flags["output"],
         name=flags["name"],
-        source=SourceOptions(flags["model"], flags["model_args"], flags["input_shapes"]),
+        source=source,
         mean=flags["mean"],
         std=flags["std"],
         color_order=flags["color_order"],

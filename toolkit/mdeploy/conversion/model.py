@@ -22,7 +22,7 @@ from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
 from mdeploy.conversion.golden import image_inputs, standard_inputs
-from mdeploy.conversion.sources import LoadedSource, SourceOptions, image_spec, open_source
+from mdeploy.conversion.sources import LoadedSource, SourceOptions, batch_message, image_spec, open_source
 from mdeploy.errors import CheckFailed, InputError, MdeployError
 from mdeploy.files import read_text
 from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
@@ -98,6 +98,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
         prepared = prepare(graph, options.source.input_shapes, path.name)
         refuse_inputs(prepared.model)
         messages = [*loaded.messages, *((exported.message,) if exported and exported.message else ())]
+        messages += [batch_message(name) for name in prepared.batches]
         specs = _input_specs(loaded, prepared.model, options)
         meanings = output_meanings(prepared.model, loaded.meanings)
 

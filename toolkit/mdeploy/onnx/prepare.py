@@ -30,6 +30,8 @@ class Prepared:
     model: ir.Model
     cast: bool
     """Whether half or double precision became float32."""
+    batches: tuple[str, ...] = ()
+    """Inputs whose batch was open and is 1 now."""
 
 
 def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None, where: str = "model") -> Prepared:
@@ -46,17 +48,18 @@ def prepare(model: ir.Model, shapes: Mapping[str, tuple[int, ...]] | None = None
         common.TopologicalSortPass(),
     ):
         step(model)
-    _fix_shapes(model.graph, dict(shapes or {}), where)
+    batches = _fix_shapes(model.graph, dict(shapes or {}), where)
     cast = cast_to_float32(model.graph)
     model.ir_version = max(model.ir_version, _IR_VERSION)
     model.producer_name, model.producer_version = "mdeploy", None
     model.doc_string = None
     model.metadata_props.clear()
     model.graph.name = "main"
-    return Prepared(model, cast)
+    return Prepared(model, cast, batches)
 
 
-def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str) -> None:
+def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str) -> tuple[str, ...]:
+    """Give every input a fixed shape; return the inputs whose open batch became 1."""
     if "" in shapes:
         if len(graph.inputs) != 1:
             names = ", ".join(str(value.name) for value in graph.inputs)
@@ -69,6 +72,7 @@ def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str)
         names = ", ".join(str(value.name) for value in graph.inputs)
         raise InputError(f"{where}: --input-shape names {', '.join(sorted(unknown))}, but the inputs are {names}")
     changed = False
+    batches = []
     for value in graph.inputs:
         wanted = shapes.get(value.name or "")
         if wanted is not None:
@@ -77,6 +81,7 @@ def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str)
             value.shape = ir.Shape(wanted)
         elif value.shape is not None and not value.shape.is_static() and _only_batch_is_open(value.shape):
             value.shape = ir.Shape([1, *list(value.shape)[1:]])
+            batches.append(value.name or "")
             changed = True
         if value.shape is None or not value.shape.is_static():
             found = "no shape" if value.shape is None else f"shape {value.shape}"
@@ -90,6 +95,7 @@ def _fix_shapes(graph: ir.Graph, shapes: dict[str, tuple[int, ...]], where: str)
                 # An output of the graph must have some shape to be written at all.
                 rank = len(value.shape) if value.is_graph_output() and value.shape is not None else None
                 value.shape = None if rank is None else ir.Shape([None] * rank)
+    return tuple(batches)
 
 
 def _only_batch_is_open(shape: ir.Shape) -> bool:

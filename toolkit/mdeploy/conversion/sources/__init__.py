@@ -5,7 +5,7 @@
 One file per kind; ``open_source`` looks at what a file holds and picks.
 """
 
-from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, image_spec
+from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, batch_message, image_spec
 from mdeploy.conversion.sources.detect import open_source
 
-__all__ = ["LoadedSource", "SourceOptions", "image_spec", "open_source"]
+__all__ = ["LoadedSource", "SourceOptions", "batch_message", "image_spec", "open_source"]

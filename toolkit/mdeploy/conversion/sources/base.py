@@ -7,14 +7,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import onnx_ir as ir
-import torch
+from typing import TYPE_CHECKING, Any
 
 from mdeploy.formats.manifest import InputSpec, Source
 
-__all__ = ["LoadedSource", "SourceOptions", "image_spec"]
+if TYPE_CHECKING:
+    import onnx_ir as ir
+    import torch
+
+__all__ = ["LoadedSource", "SourceOptions", "batch_message", "image_spec"]
 
 
 @dataclass(frozen=True)
@@ -52,3 +53,8 @@ def image_spec(name: str, shape: tuple[int, ...], dtype: str = "float32") -> Inp
             if channels in (1, 3):
                 return InputSpec(name, shape, dtype, layout, "rgb" if channels == 3 else "gray")
     return InputSpec(name, shape, dtype)
+
+
+def batch_message(name: str) -> str:
+    """What to say where a batch was open: a net for a phone has fixed shapes."""
+    return f"input {name}: its batch was open and is now 1; --input-shape fixes another"

@@ -11,8 +11,9 @@ from typing import Any
 
 import torch
 
-from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, image_spec
+from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, batch_message, image_spec
 from mdeploy.conversion.sources.factory import build_module
+from mdeploy.conversion.sources.sniff import missing_flags
 from mdeploy.errors import InputError, UsageError, first_line
 from mdeploy.formats.artifact import file_sha256
 from mdeploy.formats.manifest import InputSpec, Source
@@ -27,9 +28,9 @@ _PREFIXES = ("module.", "_orig_mod.")  # put in front by DataParallel and torch.
 def load_state_dict(path: Path, data: Any, options: SourceOptions) -> LoadedSource:
     """Put weights that ``torch.load(weights_only=True)`` gave into the module of the user's factory."""
     weights = _find_weights(path, data)
-    if options.model is None:
-        raise UsageError(f"{path} holds weights only; say what makes the module: --model FILE_OR_MODULE:FACTORY")
-    inputs = _declared_inputs(path, options)
+    missing_flags(path, "state_dict", options)
+    assert options.model is not None
+    inputs = _declared_inputs(options)
     module = build_module(options.model, options.arguments)
     try:
         module.load_state_dict(_stripped(weights))
@@ -49,7 +50,8 @@ def load_state_dict(path: Path, data: Any, options: SourceOptions) -> LoadedSour
 def load_torchscript(path: Path, options: SourceOptions) -> LoadedSource:
     """Load a TorchScript archive. It is a program: converting it runs it."""
     _refuse_factory(path, "a TorchScript archive", options)
-    inputs = _declared_inputs(path, options)
+    missing_flags(path, "torchscript", options)
+    inputs = _declared_inputs(options)
     try:
         with quiet_torch():
             module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
@@ -73,13 +75,14 @@ def load_exported_program(path: Path, options: SourceOptions) -> LoadedSource:
             program = torch.export.load(path)
     except Exception as error:  # damaged archives raise from zip, JSON and C++
         raise InputError(f"{path}: cannot load the exported program: {first_line(error)}") from error
-    messages = _cast_messages(path, program.state_dict.values())
+    cast = _cast_messages(path, program.state_dict.values())
+    inputs, batches = _program_inputs(path, program, options)
     return LoadedSource(
         path=path,
         source=Source("exported_program", path.name, file_sha256(path)),
-        inputs=_program_inputs(path, program, options),
-        module=program.module(check_guards=False).float() if messages else program,
-        messages=messages,
+        inputs=inputs,
+        module=program.module(check_guards=False).float() if cast else program,
+        messages=(*cast, *map(batch_message, batches)),
     )
 
 
@@ -115,13 +118,14 @@ def _stripped(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return found
 
 
-def _declared_inputs(path: Path, options: SourceOptions) -> tuple[InputSpec, ...]:
-    if not options.input_shapes:
-        raise UsageError(f"{path} does not say what goes in; give --input-shape 1,3,224,224 or what fits")
+def _declared_inputs(options: SourceOptions) -> tuple[InputSpec, ...]:
     return tuple(image_spec(name or "input", shape) for name, shape in options.input_shapes.items())
 
 
-def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: SourceOptions) -> tuple[InputSpec, ...]:
+def _program_inputs(
+    path: Path, program: torch.export.ExportedProgram, options: SourceOptions
+) -> tuple[tuple[InputSpec, ...], list[str]]:
+    """The inputs, and the names of those whose open batch became 1."""
     names = list(program.graph_signature.user_inputs)
     values = {node.name: node.meta.get("val") for node in program.graph.nodes if node.op == "placeholder"}
     shapes = dict(options.input_shapes)
@@ -130,7 +134,7 @@ def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: 
     unknown = shapes.keys() - set(names)
     if unknown:
         raise InputError(f"{path}: --input-shape does not match; the inputs are {', '.join(map(str, names))}")
-    specs = []
+    specs, batches = [], []
     for name in names:
         tensor = values.get(str(name))
         if not isinstance(tensor, torch.Tensor):
@@ -143,9 +147,11 @@ def _program_inputs(path: Path, program: torch.export.ExportedProgram, options: 
             raise InputError(f"{path}: --input-shape {list(shape)} does not fit input {name} of {declared}")
         if None in declared[1:] and str(name) not in shapes:
             raise UsageError(f"{path}: input {name} has open dimensions {declared}; give --input-shape")
+        if declared[:1] == [None] and str(name) not in shapes:
+            batches.append(str(name))
         dtype = torch.float32 if tensor.dtype.is_floating_point else tensor.dtype
         specs.append(image_spec(str(name), shape, str(dtype).removeprefix("torch.")))
-    return tuple(specs)
+    return tuple(specs), batches
 
 
 def _refuse_factory(path: Path, kind: str, options: SourceOptions) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import itertools
 import json
 import re
 import tempfile
@@ -18,7 +19,7 @@ from mdeploy.deployment.devices import Opener, openers
 from mdeploy.deployment.devices.base import BenchOptions
 from mdeploy.deployment.devices.bench import check_result, run_bench
 from mdeploy.deployment.package.cross import ANDROID_ABIS, harnesses
-from mdeploy.errors import MdeployError, UsageError
+from mdeploy.errors import InputError, MdeployError, UsageError
 from mdeploy.files import check_writable, replace_file
 from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.report import Report
@@ -35,6 +36,8 @@ class Outcome:
     report: Report | None = None
     path: Path | None = None
     error: MdeployError | None = None
+    earlier: Path | None = None
+    """Where the report went that was there before."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -130,6 +133,19 @@ def _keep(outcome: Outcome, artifact: Artifact, folder: Path, suffix: str) -> Ou
         return outcome
     device = re.sub(r"[^A-Za-z0-9._-]+", "-", outcome.device)
     path = folder / f"{artifact.name}-bench-{device}{suffix}.json"
+    earlier = _set_aside(path)
     text = json.dumps(outcome.report.to_json(), indent=1, allow_nan=False) + "\n"
     replace_file(path, text.encode())
-    return Outcome(outcome.device, outcome.report, path, outcome.error)
+    return Outcome(outcome.device, outcome.report, path, outcome.error, earlier)
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Give a report that is there the next free number; return its new name."""
+    if not path.is_file():
+        return None
+    numbered = (path.with_name(f"{path.stem}-{number}{path.suffix}") for number in itertools.count(1))
+    free = next(candidate for candidate in numbered if not candidate.exists())
+    try:
+        return path.rename(free)
+    except OSError as error:
+        raise InputError(f"cannot keep {path} as {free}: {error.strerror or error}") from error

@@ -54,6 +54,7 @@ def test_what_is_read(text: str | bytes, value: object) -> None:
         ('{"a":' * 40 + "1" + "}" * 40, "nested too deeply"),
         ("[" * 100_000, "nested too deeply"),
         ("[" + "[]," * 500_000 + "[]]", "too many values"),
+        ("[" + "0," * 12_000_001 + "0]", "too many values"),
         ('"\n"', "Invalid control character"),
     ],
 )

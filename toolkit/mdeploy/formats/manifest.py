@@ -182,8 +182,8 @@ class Manifest:
                 for item in data["golden"]
             ),
             operators=data.get("operators", {}),
-            parameters=data.get("parameters", 0),
-            macs=data.get("macs", 0),
+            parameters=data["parameters"],
+            macs=data["macs"],
             passes=tuple(typed.from_json(PassRecord, item) for item in data.get("passes", ())),
             reference=data.get("reference"),
         )

@@ -24,7 +24,7 @@ LAYERS = [
     {"formats"},
     {"caffe2"},
     {"figures", "files", "progress", "tables", "tensors", "text"},
-    {"errors"},
+    {"errors", "version"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}
 C_SOURCES = {".c", ".cc", ".cpp", ".h", ".inc"}

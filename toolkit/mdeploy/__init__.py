@@ -19,6 +19,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from mdeploy.version import __version__
+
 if TYPE_CHECKING:
     from mdeploy.api import bench, convert, evaluate, load, package, parity, predict
     from mdeploy.errors import (
@@ -48,8 +50,6 @@ __all__ = [
     "parity",
     "predict",
 ]
-
-__version__ = "0.1.0"
 
 _HOMES = {
     "mdeploy.api": ("bench", "convert", "evaluate", "load", "package", "parity", "predict"),

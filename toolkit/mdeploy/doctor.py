@@ -16,11 +16,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mdeploy import __version__
 from mdeploy.backends.optional.environment import find_home, how_to_install, why_missing
 from mdeploy.backends.registry import BACKENDS, get_backend
 from mdeploy.backends.table import CONVERTED, info_of
 from mdeploy.native.sources import is_current
+from mdeploy.version import __version__
 
 __all__ = ["Finding", "Health", "examine"]
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import onnx
 import onnx_ir as ir
 
-from mdeploy import __version__
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import fill_shape
 from mdeploy.caffe2.subgraph import Subgraph
@@ -28,6 +27,7 @@ from mdeploy.formats.artifact import (
 )
 from mdeploy.onnx.shapes import infer_shapes
 from mdeploy.tensors import Array
+from mdeploy.version import __version__
 
 __all__ = ["onnx_subgraph", "write_subgraph"]
 

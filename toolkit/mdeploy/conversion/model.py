@@ -15,7 +15,6 @@ import numpy as np
 import onnx_ir as ir
 import torch
 
-from mdeploy import __version__
 from mdeploy.backends.optional.files import make_contents, net_spec, select_makers
 from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.macs import count_macs
@@ -35,6 +34,7 @@ from mdeploy.onnx.session import PlainSession
 from mdeploy.onnx.shapes import infer_shapes
 from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array
+from mdeploy.version import __version__
 
 __all__ = ["Conversion", "ConvertOptions", "convert", "model_name", "preprocessed", "read_labels"]
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mdeploy import __version__, native
+from mdeploy import native
 from mdeploy.backends.base import NetBackend, PrepareOptions
 from mdeploy.backends.mdeploy import blob_shapes
 from mdeploy.backends.registry import get_backend
@@ -34,6 +34,7 @@ from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec, Source
 from mdeploy.onnx.pipeline import largest_difference
 from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array
+from mdeploy.version import __version__
 
 __all__ = ["find_nets", "import_nets"]
 

@@ -9,9 +9,9 @@ from typing import NoReturn
 
 import click
 
-from mdeploy import __version__
 from mdeploy.cli.main import run
 from mdeploy.cli.verbs import VerbGroup, debug_option
+from mdeploy.version import __version__
 
 __all__ = ["VERBS", "main", "root"]
 

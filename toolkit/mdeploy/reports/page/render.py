@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import resources
 
-from mdeploy import __version__, figures
+from mdeploy import figures
 from mdeploy.errors import UnavailableError
 from mdeploy.formats.evaluation import EvaluationRecord
 from mdeploy.formats.parity import LayersRecord, ParityRecord
@@ -17,6 +17,7 @@ from mdeploy.reports.page.gather import Document, Unreadable
 from mdeploy.reports.page.labels import device_of, threads
 from mdeploy.reports.page.sections import make_sections
 from mdeploy.tables import Mark, Table
+from mdeploy.version import __version__
 
 __all__ = ["render_page"]
 

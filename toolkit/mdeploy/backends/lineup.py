@@ -35,7 +35,7 @@ class Absent:
 
     @property
     def missing(self) -> bool:
-        """Whether it is not to be had here for this artifact; else it is here and failed."""
+        """Whether this backend cannot run the artifact here; otherwise it is here and failed."""
         return self.exit_code == UnavailableError.exit_code
 
     @property

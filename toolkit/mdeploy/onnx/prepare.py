@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Brings an ONNX model into the one form that passes and converters work on.
 
-Functions are inlined, constants are initializers, initializers are no inputs, every input has a fixed shape, half
+Functions are inlined, constants are initializers, initializers are not inputs, every input has a fixed shape, half
 and double precision become float32, and nothing about the machine that exported it is left.
 """
 

@@ -19,7 +19,7 @@ namespace mdeploy::harness {
 
 struct MeasureOptions {
   std::optional<int64_t> warmup;  // untimed runs; nothing: until stable
-  int64_t runs = 10;              // timed runs a round at least,
+  int64_t runs = 10;              // timed runs per round at least,
   double min_seconds = 1.0;       // for at least this long
   int64_t rounds = 1;
   double cooldown_seconds = 0;    // idle before each round

@@ -20,10 +20,11 @@ enum class InPlace : uint8_t {
   kAny,     // any output over any input
 };
 
-// How an operator's `order` argument is met: with "NHWC" the graph builder puts transpositions around the operator, so
-// that operators themselves only know NCHW.
+// What an operator knows of the order of an image's elements. With an argument `order` of "NHWC" the graph builder puts
+// transpositions around the operator, so that operators themselves only know NCHW.
 enum class ImageOrder : uint8_t {
-  kNone,
+  kNone,          // nothing
+  kElementwise,   // any order will do: each element of the output is a function of the same one of the input
   kData,          // the first input and output are images
   kDataAndFilter  // and the second input is a filter in the same order
 };

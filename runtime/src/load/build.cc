@@ -100,7 +100,8 @@ class GraphBuilder {
   }
 
   static bool wants_nhwc(const OperatorInfo& info, const proto::OperatorDef& op, const std::vector<Value*>& inputs) {
-    if (info.order == ImageOrder::kNone || inputs.empty() || inputs[0]->desc.shape.rank() < 3) return false;
+    const bool images = info.order == ImageOrder::kData || info.order == ImageOrder::kDataAndFilter;
+    if (!images || inputs.empty() || inputs[0]->desc.shape.rank() < 3) return false;
     return std::any_of(op.arguments.begin(), op.arguments.end(),
                        [](const proto::Argument& a) { return a.name == "order" && a.s.has_value() && *a.s == "NHWC"; });
   }

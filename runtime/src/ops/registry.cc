@@ -18,6 +18,7 @@ namespace {
 
 constexpr int kAny = -1;
 constexpr ImageOrder kNone = ImageOrder::kNone;
+constexpr ImageOrder kElementwise = ImageOrder::kElementwise;
 constexpr ImageOrder kData = ImageOrder::kData;
 constexpr ImageOrder kDataAndFilter = ImageOrder::kDataAndFilter;
 

@@ -28,14 +28,7 @@ bool is_image(const Value* value) { return value->desc.dtype == DType::kFloat &&
 bool all_images(const std::vector<Value*>& values) { return std::all_of(values.begin(), values.end(), is_image); }
 
 // Functions of one element, whatever they make of zero: kernels clear the lanes that fill up a block.
-bool is_unary(const Node& node) {
-  static constexpr const char* kTypes[] = {
-      "Abs",      "Ceil",     "Clip",  "Copy",        "Cos",          "Cube",    "Elu",      "Erf",
-      "Exp",      "Floor",    "Gelu",  "HardSigmoid", "LeakyRelu",    "Log",     "Negative", "Reciprocal",
-      "Relu",     "ReluN",    "Rsqrt", "Scale",       "Selu",         "Sigmoid", "Sign",     "Sin",
-      "Softplus", "Softsign", "Sqr",   "Sqrt",        "StopGradient", "Swish",   "Tanh",     "ThresholdedRelu"};
-  return std::any_of(std::begin(kTypes), std::end(kTypes), [&](const char* type) { return node.is(type); });
-}
+bool is_unary(const Node& node) { return node.op != nullptr && node.op->order == ImageOrder::kElementwise; }
 
 class LayoutPass {
  public:

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 
 import click
 
+from mdeploy.backends.table import BACKENDS
+
 __all__ = [
     "PATH",
     "artifact_argument",
@@ -67,8 +69,7 @@ def backends_option(function: F) -> F:
         "--backends",
         metavar="A,B",
         callback=comma_list,
-        help="Backends to use: torch, onnxruntime, mdeploy, caffe2, openvino, ncnn, mnn, litert, executorch. "
-        "Default: every installed one.",
+        help=f"Backends to use: {', '.join(BACKENDS)}. Default: every installed one.",
     )(function)
 
 

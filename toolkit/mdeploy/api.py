@@ -139,7 +139,7 @@ def parity(
     threads: int = 0,
     tell: Tell = quiet,
 ) -> ParityReport:
-    """Run the golden cases on every runtime and compare each output with the recorded one.
+    """Run the golden cases on every backend and compare each output with the recorded one.
 
     ::
 
@@ -152,9 +152,9 @@ def parity(
         tol: probabilities: ``|a - b| <= tol``; logits and log-probabilities: ``|a - b| <= tol * max(1, |reference|)``.
         rtol: adds ``rtol * |reference|`` to what is allowed.
         output_tols: tolerances of single outputs, by name.
-        backends: runtimes by name; None is every installed one.
+        backends: by name; None is every installed one.
         source: the model that was converted, for running PyTorch again; None looks beside the artifact.
-        threads: for each runtime; 0 is its own choice.
+        threads: for each backend; 0 is its own choice.
 
     Raises:
         UnavailableError: a backend of ``backends`` is missing, or all are but PyTorch.
@@ -179,7 +179,7 @@ def predict(
     threads: int = 0,
     tell: Tell = quiet,
 ) -> PredictionReport:
-    """Classify images on several runtimes.
+    """Classify images on several backends.
 
     ::
 
@@ -195,7 +195,7 @@ def predict(
     Raises:
         InputError: an image cannot be read.
         UsageError: the model is no classifier of images.
-        UnavailableError: no runtime can run the model, or one asked for is missing.
+        UnavailableError: no backend can run the model, or one asked for is missing.
     """
     from mdeploy.backends.base import PrepareOptions
     from mdeploy.backends.lineup import Lineup
@@ -228,12 +228,12 @@ def evaluate(
         data: a folder with a folder of images for each class of the model.
         limit: take only so many images, spread over all.
         backends, source, threads: as for ``parity``. The first backend is the reference of the agreement.
-        ahead: threads that prepare images while the runtimes work.
+        ahead: threads that prepare images while the backends work.
 
     Raises:
         InputError: the folder or an image cannot be read.
         UsageError: the artifact has no labels, or the model is no classifier of images.
-        UnavailableError: no runtime can run the model, or one asked for is missing.
+        UnavailableError: no backend can run the model, or one asked for is missing.
     """
     from mdeploy.backends.base import PrepareOptions
     from mdeploy.backends.lineup import Lineup

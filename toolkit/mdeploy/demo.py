@@ -62,11 +62,11 @@ class Demo:
         return convert(bundled(CHECKPOINT), options, self.tell)
 
     def predict(self, artifact: Artifact) -> PredictionReport:
-        """The image's classes on every runtime: the paper's Table 4."""
+        """The image's classes on every backend: the paper's Table 4."""
         return predict(Lineup(artifact, self._names(), self._prepare(), self.tell), [bundled(IMAGE)])
 
     def parity(self, artifact: Artifact) -> ParityReport:
-        """Every runtime against PyTorch."""
+        """Every backend against PyTorch."""
         rule = Tolerance(self.tolerance)
         return run_parity(ParityRequest(artifact, self._names(), self._prepare(), self.tell, rule))
 

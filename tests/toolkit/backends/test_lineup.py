@@ -57,6 +57,6 @@ def test_one_that_was_asked_for_may_not_be_missing(tiny_artifact: Artifact) -> N
 def test_all_of_them_missing_says_why() -> None:
     absent = (Absent("a", "A", "not here", "pip install a"), Absent("b", "B", "broken", exit_code=3))
     assert explain(absent) == "a: not here; install it with: pip install a; b: broken"
-    with pytest.raises(UnavailableError, match="no runtime can run this model; a: not here; install it with: pip"):
+    with pytest.raises(UnavailableError, match="no backend can run this model; a: not here; install it with: pip"):
         Outcome({}, absent).require()
     Outcome({"c": 1}, absent).require()

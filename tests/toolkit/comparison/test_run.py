@@ -124,7 +124,7 @@ def test_a_tighter_tolerance_fails(calibrated: Artifact) -> None:
 
 
 def test_torch_alone_is_no_proof(calibrated: Artifact) -> None:
-    with pytest.raises(UnavailableError, match="no runtime to compare"):
+    with pytest.raises(UnavailableError, match="no backend to compare"):
         run_parity(ParityRequest(calibrated, ["torch"], tolerance=RULE))
 
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""A model file becomes an artifact that every runtime agrees on, or an error and no artifact."""
+"""A model file becomes an artifact that every backend agrees on, or an error and no artifact."""
 
 from __future__ import annotations
 

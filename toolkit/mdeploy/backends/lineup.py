@@ -62,7 +62,7 @@ class Outcome(Generic[Result]):
     def require(self) -> None:
         """Raise ``UnavailableError`` where no backend gave a result."""
         if not self.done:
-            raise UnavailableError(f"no runtime can run this model; {explain(self.absent)}")
+            raise UnavailableError(f"no backend can run this model; {explain(self.absent)}")
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ Examples:
     "--also",
     metavar="A,B",
     callback=comma_list,
-    help=f"Also write the files of other runtimes: {', '.join(name for name in CONVERTED if name in BACKENDS)}, and "
+    help=f"Also write the files of other backends: {', '.join(name for name in CONVERTED if name in BACKENDS)}, and "
     + " and ".join(f"{name}, which can be made here but run on {info_of(name).only_on} only" for name in _ELSEWHERE)
     + ".",
 )

@@ -24,7 +24,7 @@ def command(output: Path, tol: float) -> int:
     """Take the bundled checkpoint through the whole way: convert, predict, parity, package, bench.
 
     The checkpoint is a small ResNeSt trained on CIFAR-10. Each step shows the command that does the same. Exit code 1
-    when a runtime does not agree with PyTorch.
+    when a backend does not agree with PyTorch.
 
     \b
     mdeploy demo
@@ -60,7 +60,7 @@ def command(output: Path, tol: float) -> int:
     report = step(3, f"parity {artifact_path} --tol {tol:g}", lambda: demo.parity(artifact))
     print_report(report, console)
     if report.exit_code:
-        raise CheckFailed("a runtime does not agree with PyTorch; nothing was packaged")
+        raise CheckFailed("a backend does not agree with PyTorch; nothing was packaged")
     path = step(4, f"package {artifact_path} --target host", lambda: demo.package(artifact))
     console.print(f"{path}  {figures.size(path.stat().st_size)}", highlight=False, soft_wrap=True)
     code = print_outcomes(step(5, f"bench {artifact_path}", lambda: demo.bench(artifact)), as_json=False)

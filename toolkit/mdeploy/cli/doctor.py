@@ -18,12 +18,12 @@ __all__ = ["command"]
     "--install",
     "backend",
     type=click.Choice(CONVERTED),
-    help="Set up another runtime in an environment of its own, then check. Light ones can be had by pip as well: "
+    help="Set up another backend in an environment of its own, then check. Light ones can be had by pip as well: "
     f"pip install 'mdeploy[{','.join(name for name in CONVERTED if not info_of(name).heavy)}]'.",
 )
 @options.json_option
 def command(install_caffe2: bool, backend: str | None, as_json: bool) -> int:
-    """Show versions, runtimes and tools, and how to get what is missing.
+    """Show versions, backends and tools, and how to get what is missing.
 
     Exit code 5 when something is missing that the main job cannot do without.
 

@@ -31,7 +31,7 @@ __all__ = ["command"]
     type=click.IntRange(min=0, max=64),
     default=1,
     show_default=True,
-    help="Threads that prepare images while the runtimes work. 0: in between, with nothing beside the runtimes.",
+    help="Threads that prepare images while the backends work. 0: in between, with nothing beside the backends.",
 )
 @click.option("--csv", "csv_file", type=options.PATH, help="Also write the figures as CSV.")
 @options.markdown_option
@@ -51,10 +51,10 @@ def command(
     recorder: Recorder,
     as_json: bool,
 ) -> None:
-    """Measure accuracy and time per image on several runtimes.
+    """Measure accuracy and time per image on several backends.
 
-    Every image runs on every runtime; the runtimes take turns, one process at work at a time. Preparing images is
-    not in the times. The first runtime is the reference of the agreement.
+    Every image runs on every backend; the backends take turns, one process at work at a time. Preparing images is
+    not in the times. The first backend is the reference of the agreement.
 
     \b
     mdeploy evaluate --data cifar10/test

@@ -26,10 +26,10 @@ __all__ = ["VERBS", "main", "root", "run"]
 
 VERBS: dict[str, str] = {
     "convert": "Turn a trained model into ONNX and a Caffe2 net pair.",
-    "parity": "Prove that every runtime computes what PyTorch computed.",
+    "parity": "Prove that every backend computes what PyTorch computed.",
     "package": "Make what goes onto a phone: a zip, and an app for Android.",
     "bench": "Run the native harness here or on a phone and report latency.",
-    "predict": "Classify images on any runtimes and compare their scores.",
+    "predict": "Classify images on any backends and compare their scores.",
     "evaluate": "Accuracy, agreement and time per image over test sets.",
     "report": "Put runs onto one self-contained HTML page.",
     "history": "List the runs that were recorded.",

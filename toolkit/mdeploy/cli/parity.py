@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("parity", short_help="Prove that every runtime computes what PyTorch computed.")
+@click.command("parity", short_help="Prove that every backend computes what PyTorch computed.")
 @options.artifact_argument
 @options.tolerances_option
 @options.rtol_option
@@ -29,7 +29,7 @@ __all__ = ["command"]
 @click.option(
     "--reference",
     metavar="NAME",
-    help="With --layers: the runtime whose tensors are right. Default: model.onnx on onnxruntime, unoptimised.",
+    help="With --layers: the reference backend. Default: model.onnx on onnxruntime, unoptimised.",
 )
 @click.option("--heatmap", type=options.PATH, metavar="FILE.png", help="Draw where the differences are.")
 @click.option("--bisect", is_flag=True, help="Cut out the smallest part of the net that fails by itself.")
@@ -51,11 +51,11 @@ def command(
     recorder: Recorder,
     as_json: bool,
 ) -> int:
-    """Compare every runtime with what PyTorch computed.
+    """Compare every backend with what PyTorch computed.
 
     ARTIFACT is the directory that convert wrote (default: mdeploy-out). Its golden cases run on every installed
     runtime; each output must be within the tolerance of the recorded one. Exit code 1 when one is not. --layers looks
-    inside: by default into what runs the nets, by --backends into any runtime (torch by its own graph, others by
+    inside: by default into what runs the nets, by --backends into any backend (torch by its own graph, others by
     cutting the ONNX graph). --bisect saves the wrong part as an artifact of its own.
 
     \b

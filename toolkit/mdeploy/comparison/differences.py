@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Where in a tensor two runtimes differ, made small enough to keep and to draw."""
+"""Where in a tensor two backends differ, made small enough to keep and to draw."""
 
 from __future__ import annotations
 

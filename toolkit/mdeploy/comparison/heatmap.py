@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The differences as an image: a row for each tensor, and one tensor of each runtime as an image (the first that is
+"""The differences as an image: a row for each tensor, and one tensor of each backend as an image (the first that is
 wrong, else the worst).
 
 Colour is |a - b| over max(1, largest |reference|), on a logarithmic scale around the tolerance; magenta is a NaN or an
@@ -106,7 +106,7 @@ def _draw(name: str, panels: Sequence[_Panel], tolerance: float) -> bytes:
             image.set_yticks([])
     bar = figure.colorbar(drawn, ax=axes, fraction=0.02, extend="both")
     bar.set_label(f"|a - b| / max(1, max |reference|); tolerance {tolerance:g} in the middle", fontsize=8)
-    figure.suptitle(f"{name}: where runtimes differ", fontsize=11)
+    figure.suptitle(f"{name}: where backends differ", fontsize=11)
     stream = io.BytesIO()
     canvas.print_png(stream)
     return stream.getvalue()

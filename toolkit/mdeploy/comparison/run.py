@@ -159,7 +159,7 @@ def _require_other_than_reference(outcome: Outcome[BackendResult]) -> None:
         for absent in outcome.absent
         if absent.missing
     )
-    raise UnavailableError(f"there is no runtime to compare with PyTorch; {reasons or 'name one by --backends'}")
+    raise UnavailableError(f"there is no backend to compare with PyTorch; {reasons or 'name one by --backends'}")
 
 
 def _warnings(cases: Sequence[GoldenCase], tolerance: Tolerance) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Classify images on several runtimes: the class, each runtime's score, and how far the scores are apart."""
+"""Classify images on several backends: the class, each backend's score, and how far the scores are apart."""
 
 from __future__ import annotations
 

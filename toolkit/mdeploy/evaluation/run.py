@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Run test sets through several runtimes in turns, and count."""
+"""Run test sets through several backends in turns, and count."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from mdeploy.tensors import Array
 
 __all__ = ["Disagreement", "EvaluationReport", "Runtime", "RuntimeOnSet", "SetResult", "evaluate"]
 
-# Runtimes take turns after so many images: often enough that a slow spell of the machine hits all of them alike,
+# Backends take turns after so many images: often enough that a slow spell of the machine hits all of them alike,
 # seldom enough that caches and clocks settle.
 _TURN = 32
 
@@ -65,7 +65,7 @@ class RuntimeOnSet:
 
 @dataclass(frozen=True)
 class Disagreement:
-    """An image for which not all runtimes name the same class."""
+    """An image for which not all backends name the same class."""
 
     image: str
     label: str
@@ -85,7 +85,7 @@ class SetResult:
 
 @dataclass(frozen=True)
 class EvaluationReport:
-    """Everything that was measured. The first runtime is the reference."""
+    """Everything that was measured. The first backend is the reference."""
 
     artifact: str
     threads: int
@@ -134,8 +134,8 @@ def evaluate(
 ) -> EvaluationReport:
     """Run every image on every backend of the line-up, and compare.
 
-    ``advance`` is told how many more images are through all runtimes, and what is being done. ``ahead`` threads
-    prepare the next turn's images while the runtimes work; with 0 nothing else runs beside them. Raises
+    ``advance`` is told how many more images are through all backends, and what is being done. ``ahead`` threads
+    prepare the next turn's images while the backends work; with 0 nothing else runs beside them. Raises
     ``InputError`` for a bad image and ``UnavailableError`` when a backend asked for, or every one, is missing.
     """
     artifact = lineup.artifact
@@ -187,7 +187,7 @@ def _run_set(
 
 
 def _turns(images: ImageSet, spec: InputSpec, ahead: int) -> Iterator[tuple[Sequence[LabelledImage], Sequence[Array]]]:
-    """The images by turns, each prepared by ``ahead`` threads while the runtimes are at the turn before."""
+    """The images by turns, each prepared by ``ahead`` threads while the backends are at the turn before."""
 
     def prepare(batch: Sequence[LabelledImage]) -> list[Array]:
         return [image_input(item.path, spec) for item in batch]

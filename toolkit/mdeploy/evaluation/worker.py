@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""One process per runtime, so that load time and peak memory are its own and no other runtime's threads run with it."""
+"""One process per backend, so that load time and peak memory are its own and no other backend's threads run with it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WARMUP_RUNS = 3
 
 @dataclass(frozen=True)
 class Answers:
-    """What a runtime said to a batch of images: (n, classes) in the net's own meaning, and seconds for each."""
+    """What a backend said to a batch of images: (n, classes) in the net's own meaning, and seconds for each."""
 
     outputs: Array
     seconds: tuple[float, ...]

@@ -100,7 +100,7 @@ class ParityRecord:
 
     @property
     def required_tolerance(self) -> float:
-        """The smallest tolerance that every output of every runtime would pass; infinite where none would."""
+        """The smallest tolerance that every output of every backend would pass; infinite where none would."""
         results = [result.required_tolerance for backend in self.backends for result in backend.results]
         return max((math.inf if needed is None else needed for needed in results), default=math.inf)
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An ONNX graph as a torch module, for makers that start from PyTorch: litert-torch, ExecuTorch, coremltools, pnnx.
 
-So every runtime gets the same graph, whatever the artifact was made from. Only what ``mdeploy convert`` takes is here,
+So every backend gets the same graph, whatever the artifact was made from. Only what ``mdeploy convert`` takes is here,
 plus LogSoftmax; the operators' rules are those of the ONNX operator specification.
 """
 

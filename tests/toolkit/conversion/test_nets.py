@@ -274,7 +274,7 @@ def test_the_runtime_gives_the_same_reason(tmp_path: Path) -> None:
 
 def test_files_that_are_no_pair(tmp_path: Path) -> None:
     predict = OLD_NETS / "lenet" / "predict_net.pb"
-    with pytest.raises(InputError, match="no pair"):
+    with pytest.raises(InputError, match="do not belong together"):
         find_nets([predict, OLD_NETS / "nhwc" / "predict_net.pb"])
     alone = shutil.copy(predict, tmp_path / "model.pb")
     with pytest.raises(InputError, match="no init net beside it"):

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compare every intermediate tensor of a runtime with another's, by default the ONNX graph's: where they diverge."""
+"""Compare every intermediate tensor of a backend with another's, by default the ONNX graph's: where they diverge."""
 
 from __future__ import annotations
 

@@ -237,7 +237,7 @@ def _ordered(first: Path, second: Path) -> NetPair:
         return NetPair(first, second)
     if made[1] & read[0]:
         return NetPair(second, first)
-    raise InputError(f"{first} and {second}: neither net makes what the other reads; they are no pair")
+    raise InputError(f"{first} and {second}: neither net makes what the other reads; they do not belong together")
 
 
 def _with_init(init: Path | None, predict: Path) -> Path:

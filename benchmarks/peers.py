@@ -6,14 +6,16 @@
     python benchmarks/peers.py                        # every net, 1 and 2 threads, 20 rounds
     python benchmarks/peers.py basic --threads 1 --peers mdeploy,onnxruntime --json
 
-Every runtime gets the form of the net that suits it best and computes in float32. Each runs in a process of its own;
-one is awake at a time, in turn, and its output must agree with torch's before anything is timed. Ratios are medians of
-per-round ratios, so what the machine does meanwhile meets both sides. The ceiling is what the cores reach with nothing
-but multiply-adds in registers, measured in the same rounds.
+Every runtime is loaded through mdeploy's backends, gets the form of the net that suits it best, computes in float32,
+and takes and gives NumPy arrays. Each runs in a process of its own; one is awake at a time, in turn, and its output
+must agree with torch's before anything is timed. Ratios are medians of per-round ratios, so what the machine does
+meanwhile meets both sides. The ceiling is what the cores reach with nothing but multiply-adds in registers, measured
+in the same rounds.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -30,32 +32,18 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from mdeploy.backends import caffe2
+from mdeploy.backends.optional.environment import find_home, install, why_missing
+from mdeploy.backends.registry import get_backend
+from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
 from mdeploy.tensors import element_scale
 from native_build import CACHE, build
+from peer_runtimes.forms import FILES as FORMS
 from peer_runtimes.nets import NETS
 
 ROOT = Path(__file__).resolve().parent.parent
 CONSOLE = Console(stderr=True)
 
-# The environment that each runtime lives in, and what is installed into it.
-ENVIRONMENTS: dict[str, list[str]] = {
-    "peers": [
-        "torch torchvision numpy onnx onnxscript onnxsim onnxruntime openvino ncnn pnnx MNN",
-        "ai-edge-litert litert-torch",
-    ],
-    "peers-executorch": ["torch torchvision executorch"],
-}
-HOMES = {
-    "mdeploy": None,
-    "torch": None,
-    "onnxruntime": "peers",
-    "openvino": "peers",
-    "ncnn": "peers",
-    "mnn": "peers",
-    "litert": "peers",
-    "executorch": "peers-executorch",
-    "caffe2": "caffe2",
-}
 TOLERANCE = 1e-4
 """Of |a - b| / max(1, |b|) against torch: rounding stays far below, a wrong result far above."""
 
@@ -73,20 +61,26 @@ class Worker:
 
     def measure(self, repetitions: int) -> None:
         """One turn."""
-        os.kill(self.process.pid, signal.SIGCONT)
+        self._signal(signal.SIGCONT)
         assert self.process.stdin is not None
         self.process.stdin.write(f"{repetitions}\n")
         self.process.stdin.flush()
         answer = _answer(self.process)
-        os.kill(self.process.pid, signal.SIGSTOP)
+        self._signal(signal.SIGSTOP)
         if answer is None:
             raise click.ClickException(f"{self.peer} with {self.threads} thread(s) died while it was measured")
         self.rounds.append(answer["ms"])
 
     def close(self) -> None:
-        """End the process."""
-        self.process.kill()
+        """End the processes."""
+        self._signal(signal.SIGKILL)
         self.process.wait()
+
+    def _signal(self, number: int) -> None:
+        """To every process of the runtime: a thread pool that still spins would disturb the next one."""
+        for pid in self.started["pids"]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
 
     @property
     def samples(self) -> list[float]:
@@ -95,13 +89,6 @@ class Worker:
     @property
     def medians(self) -> list[float]:
         return [statistics.median(one) for one in self.rounds]
-
-
-def _python(peer: str) -> Path:
-    home = HOMES[peer]
-    if home is None:
-        return Path(sys.executable)
-    return Path.home() / ".cache" / "mdeploy" / home / "bin" / "python"
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -119,12 +106,13 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any] | None:
 
 
 def _setup() -> None:
-    for name, groups in ENVIRONMENTS.items():
-        home = Path.home() / ".cache" / "mdeploy" / name
-        CONSOLE.print(f"{name}: {home}")
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-        for group in groups:
-            subprocess.run([str(home / "bin" / "pip"), "install", "--quiet", *group.split()], check=True)
+    """Every backend, and what makes its form: the nets that are timed come from torchvision too."""
+    caffe2.install(CONSOLE.print)
+    for name in FORMS:
+        if name in CONVERTED and find_home(info_of(name), info_of(name).packages) is None:
+            python = install(info_of(name), CONSOLE.print)
+            command = [str(python), "-m", "pip", "install", "--quiet", "torchvision", *info_of(name).packages]
+            subprocess.run(command, check=True)
 
 
 def _prepare(net: str) -> Path:
@@ -151,9 +139,16 @@ def _prepare(net: str) -> Path:
 
 def _form(peer: str, net: str, directory: Path) -> str | None:
     """Make the peer's file; the reason where that fails."""
-    if HOMES[peer] is None or peer == "caffe2":
+    if peer not in FORMS:
         return None
-    command = [str(_python(peer)), "-m", "peer_runtimes.forms", net, str(directory), peer]
+    python = Path(sys.executable)
+    if peer in CONVERTED:
+        reason = _form("onnxruntime", net, directory)  # which some are made of
+        home = find_home(info_of(peer), info_of(peer).make)
+        if reason is not None or home is None:
+            return reason or why_missing(info_of(peer), info_of(peer).make)
+        python = home.python
+    command = [str(python), "-m", "peer_runtimes.forms", net, str(directory), peer]
     done = subprocess.run(command, env=_environment(2), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None
@@ -161,7 +156,7 @@ def _form(peer: str, net: str, directory: Path) -> str | None:
 
 
 def _start(peer: str, net: str, directory: Path, threads: int, log: Path) -> Worker | None:
-    command = [str(_python(peer)), "-m", "peer_runtimes.worker", peer, net, str(directory), str(threads)]
+    command = [sys.executable, "-m", "peer_runtimes.worker", peer, net, str(directory), str(threads)]
     with log.open("a") as errors:
         process = subprocess.Popen(
             command,
@@ -175,8 +170,9 @@ def _start(peer: str, net: str, directory: Path, threads: int, log: Path) -> Wor
     if started is None:
         process.wait()
         return None
-    os.kill(process.pid, signal.SIGSTOP)
-    return Worker(peer, threads, process, started)
+    worker = Worker(peer, threads, process, started)
+    worker._signal(signal.SIGSTOP)
+    return worker
 
 
 def _difference(output: list[float], reference: list[float]) -> float:
@@ -197,8 +193,9 @@ def _run_net(net: str, peers: list[str], threads: list[int], rounds: int, repeti
     missing: dict[str, str] = {}
     try:
         for peer in peers:
-            if not _python(peer).exists():
-                missing[peer] = "not installed (python benchmarks/peers.py --setup)"
+            found = get_backend(peer).availability()
+            if not found.available:
+                missing[peer] = f"{found.reason} (python benchmarks/peers.py --setup)"
                 continue
             reason = _form(peer, net, directory)
             if reason is not None:
@@ -283,7 +280,9 @@ def _print(report: dict[str, Any]) -> None:
 @click.command(help=__doc__)
 @click.argument("nets", nargs=-1, type=click.Choice(list(NETS)))
 @click.option("--threads", default="1,2", show_default=True, help="Numbers of threads, with commas.")
-@click.option("--peers", default=",".join(HOMES), show_default=True, help="Runtimes, with commas; torch always runs.")
+@click.option(
+    "--peers", default=",".join(BACKENDS), show_default=True, help="Runtimes, with commas; torch always runs."
+)
 @click.option("--rounds", type=click.IntRange(1, 1000), default=20, show_default=True)
 @click.option("--repetitions", type=click.IntRange(1, 100), default=3, show_default=True, help="Runs a turn.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a net instead of tables.")
@@ -296,12 +295,12 @@ def main(
         _setup()
         return
     wanted = [peer.strip() for peer in peers.split(",")]
-    unknown = [peer for peer in wanted if peer not in HOMES]
+    unknown = [peer for peer in wanted if peer not in BACKENDS]
     if unknown:
-        raise click.UsageError(f"--peers: no runtime {', '.join(unknown)}; there are {', '.join(HOMES)}")
+        raise click.UsageError(f"--peers: no runtime {', '.join(unknown)}; there are {', '.join(BACKENDS)}")
     if not all(count.isdigit() and int(count) > 0 for count in threads.split(",")):
         raise click.UsageError("--threads: numbers with commas, such as 1,2")
-    chosen = [peer for peer in HOMES if peer in wanted or peer == "torch"]
+    chosen = [peer for peer in BACKENDS if peer in wanted or peer == "torch"]
     for net in nets or tuple(NETS):
         start = time.perf_counter()
         report = _run_net(net, chosen, [int(count) for count in threads.split(",")], rounds, repetitions)

@@ -59,8 +59,16 @@ def test_worker_answers_and_measures(benchmark_module, tmp_path: Path) -> None:
         "import sys, numpy as np\n"
         f"sys.path.insert(0, {str(BENCHMARKS)!r})\n"
         "from pathlib import Path\n"
+        "from mdeploy.backends.base import LocalSession\n"
         "from peer_runtimes import worker\n"
-        "worker.PEERS['double'] = lambda job: lambda: job.x * 2 * job.threads\n"
+        "class Double(LocalSession):\n"
+        "    def _compute(self, inputs): return [inputs[0] * 2 * self.threads]\n"
+        "    def close(self): pass\n"
+        "def load(peer, net, directory, threads):\n"
+        "    session = Double([], 0.0)\n"
+        "    session.threads = threads\n"
+        "    return session\n"
+        "worker.load = load\n"
         "worker.main('double', 'basic', Path(sys.argv[1]), 3)\n"
     )
     import numpy as np
@@ -71,6 +79,9 @@ def test_worker_answers_and_measures(benchmark_module, tmp_path: Path) -> None:
     )
     first, *rounds = map(json.loads, done.stdout.splitlines())
     assert first["output"] == [6.0, 12.0]
+    assert first["load_ms"] > 0
+    assert first["first_ms"] > 0
+    assert len(first["pids"]) == 1
     assert [len(one["ms"]) for one in rounds] == [4, 2]
 
 

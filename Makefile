@@ -76,7 +76,7 @@ demo:            ## the main job on the bundled checkpoint, with what it needs a
 test: packages setup test-native test-python  ## every test
 
 test-quick: environment  ## the Python tests but for those that take minutes
-	$(BIN)/python -m pytest -n $(JOBS) -m 'not slow'
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow'
 
 packages:        ## Debian packages that the tests use, where they may be installed
 	.ci/debian-packages
@@ -92,7 +92,7 @@ test-neon: $(VENV)/.installed  ## C++ tests of the NEON kernels, built by zig, u
 	ctest --test-dir build/neon --parallel $(JOBS) --output-on-failure
 
 test-python: setup  ## pytest
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 lint: $(VENV)/.installed  ## ruff
 	ruff check .

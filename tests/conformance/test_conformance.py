@@ -14,7 +14,7 @@ import pytest
 
 from mdeploy.backends.registry import get_backend
 
-HERE = Path(__file__).parent
+ROOT = Path(__file__).resolve().parents[2]
 NODES = "test_conv,pool,softmax,gemm,test_slice,_pad,test_resize,test_reduce_mean,test_batchnorm,test_add,test_concat"
 # Batch statistics, corners aligned by scales that give no whole size, nothing left: docs/conformance.md says why.
 EXPLAINED = (
@@ -34,16 +34,17 @@ def backends() -> str:
     return "mdeploy,caffe2" if get_backend("caffe2").availability().available else "mdeploy"
 
 
-def command(script: str, *arguments: str) -> str:
+def command(program: str, *arguments: str) -> str:
     environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
-    line = [sys.executable, str(HERE / script), "--backends", backends(), *arguments]
-    done = subprocess.run(line, capture_output=True, text=True, env=environment, check=False)
+    line = [sys.executable, "-m", f"tools.conformance.{program}", "--backends", backends(), *arguments]
+    done = subprocess.run(line, capture_output=True, text=True, cwd=ROOT, env=environment, check=False)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 
+@pytest.mark.slow
 def test_onnx_backend_tests_pass_or_are_refused() -> None:
-    output = command("onnx_backend.py", "--match", NODES, "--kinds", "node,light")
+    output = command("onnx_backend", "--match", NODES, "--kinds", "node,light")
     counts = re.findall(r"^(.+): passed (\d+), refused (\d+), failed (\d+)$", output, re.MULTILINE)
     assert next(title for title, *_ in counts) == "all"
     assert all(failed == "0" for *_, failed in counts)
@@ -52,10 +53,11 @@ def test_onnx_backend_tests_pass_or_are_refused() -> None:
     assert int(refused) <= len(EXPLAINED)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("exporter", ["dynamo", "torchscript"])
 def test_published_models_pass(exporter: str) -> None:
     pytest.importorskip("torchvision")
-    output = command("models.py", "--models", MODELS, "--exporters", exporter)
+    output = command("models", "--models", MODELS, "--exporters", exporter)
     rows = [line for line in output.splitlines() if line.startswith("| ") and "---" not in line][1:]
     assert len(rows) == len(MODELS.split(","))
     assert all(row.endswith("| yes |") for row in rows), output

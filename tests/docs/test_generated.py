@@ -30,7 +30,7 @@ def test_an_old_page_is_found(tmp_path: Path) -> None:
 
 def test_programs_that_measure_are_there(repository: Path) -> None:
     for program, page in LONG:
-        assert (repository / program).is_file()
+        assert (repository / f"{program.replace('.', '/')}.py").is_file()
         assert (repository / page).is_file()
 
 

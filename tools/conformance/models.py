@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Published models through ``convert``, from both exporters, judged in our runtime and in real Caffe2.
 
-``python tests/conformance/models.py [--models a,b] [--exporters dynamo,torchscript] [--backends mdeploy,caffe2]``
+``python -m tools.conformance.models [--models a,b] [--exporters dynamo,torchscript] [--backends mdeploy,caffe2]``
 
 Prints the table that is kept in docs/models.md. Models are untrained; their batch-norm statistics come from one
 pass in training mode, so that the outputs depend on the input. Needs torchvision, timm and resnest.

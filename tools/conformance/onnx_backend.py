@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """ONNX's own backend tests through ``convert`` and the runtimes: passed, refused with a reason, or failed.
 
-``python tests/conformance/onnx_backend.py [--backends mdeploy,caffe2] [--match conv,pool] [--list refused]``
+``python -m tools.conformance.onnx_backend [--backends mdeploy,caffe2] [--match conv,pool] [--list refused]``
 
 The tests feed everything as graph inputs, weights and axes too. In a model for a phone those are constants: where a
 test is refused as it stands, all its inputs but the first become initializers and it is tried again.
@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 import onnx
-from backend_cases import KINDS, DataSets, cases, data_sets, freeze, is_float, kind_of, light_model, operator_of
 
 from mdeploy.backends.base import NetBackend, NetRunner, PrepareOptions
 from mdeploy.backends.registry import get_backend
@@ -34,6 +33,17 @@ from mdeploy.caffe2.translate import UnsupportedModelError
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.errors import InputError, MdeployError, UnsupportedError
 from mdeploy.formats.artifact import Artifact
+from tools.conformance.backend_cases import (
+    KINDS,
+    DataSets,
+    cases,
+    data_sets,
+    freeze,
+    is_float,
+    kind_of,
+    light_model,
+    operator_of,
+)
 
 # float32 answers are held against the tests' own answers; half precision is computed in float32 and compared as half.
 _TOLERANCES = {"float16": (5e-3, 5e-3), "bfloat16": (2e-2, 2e-2)}

@@ -25,8 +25,8 @@ PAGES: dict[str, Callable[[], str]] = {**operators.PAGES, **commands.PAGES, **wa
 """Each quick page, and what returns its text."""
 
 LONG = (
-    ("tests/conformance/onnx_backend.py", "docs/conformance.md"),
-    ("tests/conformance/models.py", "docs/models.md"),
+    ("tools.conformance.onnx_backend", "docs/conformance.md"),
+    ("tools.conformance.models", "docs/models.md"),
 )
 """Programs that measure before they write."""
 
@@ -61,7 +61,7 @@ def main(arguments: list[str]) -> int:
             print(path.relative_to(ROOT))
     if "--long" in arguments:
         for program, page in LONG:
-            subprocess.run([sys.executable, program, "--document", page], cwd=ROOT, check=True)
+            subprocess.run([sys.executable, "-m", program, "--document", page], cwd=ROOT, check=True)
             print(page)
     return 0
 

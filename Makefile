@@ -4,6 +4,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+START := $(shell date +%s)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 # Where torch is taken from, if not from PyPI: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX ?=
@@ -74,6 +75,7 @@ demo:            ## the main job on the bundled checkpoint, with what it needs a
 	@echo && echo "mdeploy is in $(BIN): . $(BIN)/activate"
 
 test: packages setup test-native test-python  ## every test
+	@echo "every test: $$(( $$(date +%s) - $(START) )) s"
 
 test-quick: environment  ## the Python tests but for those that take minutes
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -m 'not slow'

@@ -21,6 +21,7 @@ from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
 from mdeploy.conversion.golden import image_inputs, standard_inputs
+from mdeploy.conversion.memory import enough_memory
 from mdeploy.conversion.sources import LoadedSource, SourceOptions, batch_message, image_spec, open_source
 from mdeploy.errors import CheckFailed, InputError, MdeployError
 from mdeploy.files import read_text
@@ -87,7 +88,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
     options = options or ConvertOptions()
     check_pass_names(options.skip_passes)
     makers = select_makers(options.also)
-    with ArtifactWriter(options.output) as writer:
+    with enough_memory(options.source.input_shapes), ArtifactWriter(options.output) as writer:
         progress(f"reading {path.name}")
         loaded = _with_preprocessing(open_source(path, options.source), options)
         progress("exporting to ONNX")

@@ -26,6 +26,7 @@ from mdeploy.caffe2.macs import operator_macs
 from mdeploy.caffe2.normalise import normalise, pack, refuse_operators
 from mdeploy.caffe2.pair import NetPair, blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
+from mdeploy.conversion.memory import enough_memory
 from mdeploy.conversion.model import Conversion, ConvertOptions, model_name, preprocessed, read_labels
 from mdeploy.conversion.sources import image_spec
 from mdeploy.errors import CheckFailed, InputError, UsageError
@@ -69,7 +70,7 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
     _refuse_options(options)
     assert given.files is not None, "a pair of files"
     init_file, predict_file = given.files
-    with ArtifactWriter(options.output) as writer:
+    with enough_memory(options.source.input_shapes), ArtifactWriter(options.output) as writer:
         progress(f"reading {predict_file.name}")
         predict = given.predict
         refuse_operators(given, native.operators())

@@ -21,17 +21,23 @@ __all__ = ["command"]
 @click.option(
     "--token",
     envvar="MDEPLOY_COLLECT_TOKEN",
-    help="What a sender has to know. Default: none on loopback, else one is made and printed. The environment variable "
-    "MDEPLOY_COLLECT_TOKEN keeps it out of the list of processes.",
+    help="What a sender has to know. Default: none on loopback, elsewhere one is made and printed. The environment "
+    "variable MDEPLOY_COLLECT_TOKEN keeps it out of the list of processes.",
 )
 @options.output_option("Write every report as a file into this directory too.", None)
-@click.option("--max-mb", type=click.IntRange(1, 256), default=32, show_default=True, help="Longest report.")
 @click.option(
-    "--rate", type=click.IntRange(min=1), default=120, show_default=True, help="Requests a minute from one address."
+    "--max-mb",
+    type=click.IntRange(1, 256),
+    default=32,
+    show_default=True,
+    help="Longest report that is accepted, in MB.",
 )
-@click.option("--count", type=click.IntRange(min=1), help="End after so many reports. Default: at Ctrl-C.")
+@click.option(
+    "--rate", type=click.IntRange(min=1), default=120, show_default=True, help="Requests per minute from one address."
+)
+@click.option("--count", type=click.IntRange(min=1), help="Stop after this many reports. Default: at Ctrl-C.")
 @options.db_option
-@click.option("--no-history", is_flag=True, help="Keep files only; needs --output.")
+@click.option("--no-history", is_flag=True, help="Only write files; needs --output.")
 @options.json_option
 def command(
     host: str,
@@ -87,7 +93,7 @@ def command(
             if announcer.received == count:
                 server.stop()
 
-        limits = Limits(max_bytes=max_mb << 20, per_minute=rate)
+        limits = Limits(max_bytes=max_mb * 10**6, per_minute=rate)
         server = CollectServer(listener, CollectApp(inbox, token, limits, on_report, announcer.refusal))
         announcer.listening(bound, bound_port, token, loopback, history, output)
         server.run_until_stopped()

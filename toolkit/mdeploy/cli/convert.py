@@ -72,10 +72,14 @@ Examples:
 )
 @click.option("--model-arg", "model_args", metavar="K=V", multiple=True, callback=_arguments, help="Factory argument.")
 @input_shapes_option
-@click.option("--mean", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
-@click.option("--std", metavar="R,G,B", callback=_numbers, help="Of the input, on the scale 0 to 1, in colour order.")
+@click.option(
+    "--mean", metavar="R,G,B", callback=_numbers, help="Of the training images, on the scale 0 to 1, in colour order."
+)
+@click.option(
+    "--std", metavar="R,G,B", callback=_numbers, help="Of the training images, on the scale 0 to 1, in colour order."
+)
 @click.option("--color-order", type=click.Choice(["rgb", "bgr"]), help="What the model was trained on.")
-@click.option("--labels", metavar="FILE", type=PATH, help="Class names, one a line.")
+@click.option("--labels", metavar="FILE", type=PATH, help="Class names, one per line.")
 @click.option("--golden-images", metavar="DIR", type=PATH, help="Images to add to the golden cases.")
 @click.option(
     "--exporter",
@@ -84,8 +88,8 @@ Examples:
     show_default=True,
     help="Which of torch's ONNX exporters to use.",
 )
-@click.option("--skip-pass", "skip_passes", metavar="NAME", multiple=True, help="Leave a graph pass out.")
-@click.option("--unpacked", is_flag=True, help="Write weights in Caffe2's own form of 5 bytes each instead of 4.")
+@click.option("--skip-pass", "skip_passes", metavar="NAME", multiple=True, help="Leave out a graph pass.")
+@click.option("--unpacked", is_flag=True, help="Write weights as Caffe2 itself does, in 5 bytes each instead of 4.")
 @click.option(
     "--also",
     metavar="A,B",

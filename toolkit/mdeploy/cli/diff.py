@@ -26,10 +26,11 @@ __all__ = ["command"]
 def command(a: str, b: str, max_regression: float, db: Path | None, as_json: bool) -> int:
     """Say whether run B is faster or slower than run A, by a test on the raw samples.
 
-    A and B are runs of `mdeploy history`, or report files that bench wrote; several on each side, with commas between,
-    find smaller differences, best when A and B were run in turn. Only a difference that neither the samples nor the
-    usual spread of runs of one build explains counts as one: about 3 % for one run of each, 1 % for ten. `mdeploy
-    bench A --against B` makes such runs.
+    A and B are runs of `mdeploy history`, or report files that bench wrote. Several on each side, separated by commas,
+    find smaller differences, best when A and B ran in turn. What is compared is the tenth percentile: what a run takes
+    when nothing disturbs it. A difference counts only where neither the samples nor the usual spread between runs of
+    one build explains it: from about 3% with one run of each, from 1% with ten. `mdeploy bench A --against B` makes
+    such runs.
 
     \b
     mdeploy diff 12 13

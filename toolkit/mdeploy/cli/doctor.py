@@ -18,14 +18,14 @@ __all__ = ["command"]
     "--install",
     "backend",
     type=click.Choice(CONVERTED),
-    help="Set up another backend in an environment of its own, then check. Light ones can be had by pip as well: "
+    help="Set up another backend in an environment of its own, then check. Small ones also come by pip: "
     f"pip install 'mdeploy[{','.join(name for name in CONVERTED if not info_of(name).heavy)}]'.",
 )
 @options.json_option
 def command(install_caffe2: bool, backend: str | None, as_json: bool) -> int:
     """Show versions, backends and tools, and how to get what is missing.
 
-    Exit code 5 when something is missing that the main job cannot do without.
+    Exit code 5 when something is missing that the main job needs.
 
     \b
     mdeploy doctor

@@ -21,8 +21,10 @@ __all__ = ["command"]
 @click.command("evaluate", short_help="Accuracy, agreement and time per image over test sets.")
 @options.artifact_argument
 @click.option("--data", type=options.PATH, required=True, help="The large test set: a folder with a folder per class.")
-@click.option("--small-data", type=options.PATH, help="A small test set in the same form.")
-@click.option("--limit", type=click.IntRange(min=1), help="Take only so many images of --data, spread over all.")
+@click.option("--small-data", type=options.PATH, help="A small test set, laid out the same way.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="Use only this many images of --data, spread over the whole set."
+)
 @click.option("--small-limit", type=click.IntRange(min=1), help="The same for --small-data.")
 @options.backends_option
 @options.prepare_options(threads=1)
@@ -31,7 +33,7 @@ __all__ = ["command"]
     type=click.IntRange(min=0, max=64),
     default=1,
     show_default=True,
-    help="Threads that prepare images while the backends work. 0: in between, with nothing beside the backends.",
+    help="Threads that prepare images while the backends run. 0: in between, with nothing beside a backend.",
 )
 @click.option("--csv", "csv_file", type=options.PATH, help="Also write the figures as CSV.")
 @options.markdown_option
@@ -53,8 +55,8 @@ def command(
 ) -> None:
     """Measure accuracy and time per image on several backends.
 
-    Every image runs on every backend; the backends take turns, one process at work at a time. Preparing images is
-    not in the times. The first backend is the reference of the agreement.
+    Every image runs on every backend; the backends take turns, one process working at a time. The times do not include
+    preparing the images. Agreement is with the first backend.
 
     \b
     mdeploy evaluate --data cifar10/test

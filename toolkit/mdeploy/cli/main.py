@@ -29,7 +29,7 @@ VERBS: dict[str, str] = {
     "parity": "Prove that every backend computes what PyTorch computed.",
     "package": "Make what goes onto a phone: a zip, and an app for Android.",
     "bench": "Run the native harness here or on a phone and report latency.",
-    "predict": "Classify images on any backends and compare their scores.",
+    "predict": "Classify images on several backends and compare their scores.",
     "evaluate": "Accuracy, agreement and time per image over test sets.",
     "report": "Put runs onto one self-contained HTML page.",
     "history": "List the runs that were recorded.",
@@ -55,7 +55,7 @@ root = VerbGroup(
     mdeploy bench                      runs the native harness and reports latency
     """,
     epilog="Exit codes: 0 done; 1 a check failed; 2 usage; 3 input missing, corrupt or refused; 4 something in the "
-    "model is unsupported; 5 a tool, runtime or device is missing; 70 internal error; 130 interrupted; "
+    "model is unsupported; 5 a tool, backend or device is missing; 70 internal error; 130 interrupted; "
     "141 the reader of the output has gone.",
     params=[debug_option()],
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},

@@ -136,7 +136,7 @@ def max_regression_option(function: F) -> F:
         type=_Percent(),
         default="5%",
         show_default=True,
-        help="Exit code 1 when B is slower by more.",
+        help="Exit code 1 when B is slower by more than this.",
     )(function)
 
 
@@ -147,7 +147,7 @@ def rtol_option(function: F) -> F:
         type=click.FloatRange(min=0.0),
         default=0.0,
         show_default=True,
-        help="Adds RTOL * |reference| to what is allowed.",
+        help="Adds RTOL * |reference| to the tolerance.",
     )(function)
 
 
@@ -179,7 +179,11 @@ def db_option(function: F) -> F:
 def last_option(default: int) -> Callable[[F], F]:
     """``--last``: how many of the newest runs."""
     return click.option(
-        "--last", type=click.IntRange(min=1), default=default, show_default=True, help="At most so many recorded runs."
+        "--last",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=True,
+        help="At most this many recorded runs.",
     )
 
 
@@ -229,7 +233,7 @@ def prepare_options(threads: int = 0) -> Callable[[Callable[..., Any]], Callable
         @click.option(
             "--source",
             type=PATH,
-            help="The model that was converted, so that PyTorch can run again. "
+            help="The file that was converted, for running PyTorch again. "
             "Default: looked for beside the artifact and in the current directory.",
         )
         @click.option(

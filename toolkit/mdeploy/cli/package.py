@@ -23,7 +23,7 @@ __all__ = ["command"]
     help="What the package is to run on. There is no package for iOS yet: ios ends with exit code 5.",
 )
 @options.output_option("Directory for the packages.")
-@click.option("--apk/--no-apk", default=None, help="Also make NAME.apk, the app. Default: where its base is there.")
+@click.option("--apk/--no-apk", default=None, help="Also make NAME.apk, the app. Default: where its base is installed.")
 @options.keystore_option()
 @options.json_option
 def command(artifact: Path, target: str, output: Path, apk: bool | None, keystore: Path | None, as_json: bool) -> None:
@@ -38,6 +38,7 @@ def command(artifact: Path, target: str, output: Path, apk: bool | None, keystor
     mdeploy package my-artifact --target host -o packages
     mdeploy package --target android --apk --keystore release.p12
     """
+    from mdeploy import figures
     from mdeploy.api import package
     from mdeploy.cli.show.output import print_json
     from mdeploy.progress import status
@@ -48,7 +49,7 @@ def command(artifact: Path, target: str, output: Path, apk: bool | None, keystor
         print_json({"packages": [{"path": str(path), "bytes": path.stat().st_size} for path in made]})
         return
     for path in made:
-        click.echo(f"{path}  {path.stat().st_size:,} bytes")
+        click.echo(f"{path}  {figures.size(path.stat().st_size)}")
     if target == "android" and len(made) == 1 and apk is None:
         click.echo(
             "no APK: the app's compiled base is not there; `make android-base` in a source tree makes it",

@@ -29,11 +29,11 @@ __all__ = ["command"]
 @click.option(
     "--reference",
     metavar="NAME",
-    help="With --layers: the reference backend. Default: model.onnx on onnxruntime, unoptimised.",
+    help="With --layers: the backend to compare with. Default: model.onnx on onnxruntime, unoptimised.",
 )
 @click.option("--heatmap", type=options.PATH, metavar="FILE.png", help="Draw where the differences are.")
-@click.option("--bisect", is_flag=True, help="Cut out the smallest part of the net that fails by itself.")
-@click.option("--part", type=options.PATH, help="Where --bisect writes that part. Default: ./NAME-part.")
+@click.option("--bisect", is_flag=True, help="Cut out the smallest subgraph that fails by itself.")
+@click.option("--part", type=options.PATH, help="Where --bisect writes that subgraph. Default: ./NAME-part.")
 @history_options
 @options.json_option
 def command(
@@ -54,9 +54,9 @@ def command(
     """Compare every backend with what PyTorch computed.
 
     ARTIFACT is the directory that convert wrote (default: mdeploy-out). Its golden cases run on every installed
-    runtime; each output must be within the tolerance of the recorded one. Exit code 1 when one is not. --layers looks
-    inside: by default into what runs the nets, by --backends into any backend (torch by its own graph, others by
-    cutting the ONNX graph). --bisect saves the wrong part as an artifact of its own.
+    backend, and each output must be within the tolerance of the recorded one. Exit code 1 when one is not. --layers
+    compares the tensors inside: of the backends that run the nets, or of any that --backends names (torch by its own
+    graph, others by cutting the ONNX graph). --bisect saves the subgraph at fault as an artifact of its own.
 
     \b
     mdeploy parity --tol 1e-5

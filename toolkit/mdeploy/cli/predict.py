@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 
-@click.command("predict", short_help="Classify images on any backends and compare their scores.")
+@click.command("predict", short_help="Classify images on several backends and compare their scores.")
 @click.argument("paths", nargs=-1, type=options.PATH, metavar="[ARTIFACT] IMAGE...", required=True)
 @click.option("--top", type=click.IntRange(min=1), default=10, show_default=True, help="Classes to show per image.")
 @options.backends_option
@@ -32,10 +32,10 @@ def command(
     markdown_file: Path | None,
     as_json: bool,
 ) -> None:
-    """Classify images and show each backend's score side by side.
+    """Classify images and show the scores of each backend side by side.
 
-    Without ARTIFACT, mdeploy-out is used. IMAGE is an image, or a folder of them. Scores are probabilities; the
-    difference is the largest distance of any backend from the first column. Many images are shown one a line.
+    Without ARTIFACT, mdeploy-out is used. IMAGE is an image file or a folder of them. Scores are probabilities; the
+    difference is the largest distance of any backend from the first column. More than three images take one row each.
 
     \b
     mdeploy predict ship.png

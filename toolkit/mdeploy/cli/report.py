@@ -30,6 +30,7 @@ def command(sources: tuple[str, ...], output: Path, last: int, artifact: str | N
     mdeploy report
     mdeploy report 12 13 training.jsonl -o comparison.html
     """
+    from mdeploy import figures
     from mdeploy.files import replace_file
     from mdeploy.progress import status
     from mdeploy.reports.history import History
@@ -38,4 +39,4 @@ def command(sources: tuple[str, ...], output: Path, last: int, artifact: str | N
     with status("report"):
         text = render_page(gather(sources, History(db), last, artifact))
         replace_file(output, text.encode())
-    click.echo(f"{output}  {len(text.encode()):,} bytes")
+    click.echo(f"{output}  {figures.size(len(text.encode()))}")

@@ -33,8 +33,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mdeploy.errors import InputError, MdeployError, UnavailableError
-from mdeploy.files import replace_file
+from mdeploy.errors import InputError, MdeployError, UnavailableError, first_line
+from mdeploy.files import check_readable, replace_file
 from mdeploy.formats.manifest import InputSpec
 
 __all__ = ["FORMAT", "MODELS_GROUP", "VERSION", "Checkpoint", "build_model", "load", "save"]
@@ -105,10 +105,10 @@ def load(path: Path) -> Checkpoint:
         data = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
-            f"{path}: refused: it holds more than tensors and plain values ({_first_line(error)})"
+            f"{path}: refused: it holds more than tensors and plain values ({first_line(error)})"
         ) from error
     except Exception as error:  # a damaged file can make torch's reader raise anything
-        raise InputError(f"{path}: cannot read the checkpoint: {_first_line(error)}") from error
+        raise InputError(f"{path}: cannot read the checkpoint: {first_line(error)}") from error
     if not isinstance(data, dict) or data.get("format") != FORMAT:
         raise InputError(f"{path}: not an mdeploy checkpoint: no format {FORMAT!r} in it")
     if type(data.get("version")) is not int or data["version"] != VERSION:
@@ -163,7 +163,7 @@ def _call(factory: Any, checkpoint: Checkpoint) -> nn.Module:
     except (TypeError, ValueError, RuntimeError, MemoryError, MdeployError) as error:
         raise InputError(
             f"model {checkpoint.model!r} does not take the checkpoint's arguments "
-            f"{json.dumps(dict(checkpoint.arguments))[:200]}: {_first_line(error)}"
+            f"{json.dumps(dict(checkpoint.arguments))[:200]}: {first_line(error)}"
         ) from error
     if not isinstance(model, nn.Module):
         raise InputError(f"model {checkpoint.model!r} gave a {type(model).__name__}, not a torch module")
@@ -186,24 +186,18 @@ def _check_weights(model: nn.Module, checkpoint: Checkpoint) -> None:
 
 def _check_container(path: Path) -> None:
     """Refuse what torch would read in ways that are not bounded by the file's own size."""
+    check_readable(path)
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except OSError as error:
-        raise InputError(f"{path}: cannot read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
-        raise InputError(f"{path}: not an mdeploy checkpoint, or damaged: {_first_line(error)}") from error
+    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError, EOFError) as error:
+        raise InputError(f"{path}: not an mdeploy checkpoint, or damaged: {first_line(error)}") from error
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise InputError(f"{path}: refused: it has compressed parts, which torch.save never writes")
     if sum(entry.file_size for entry in entries) > path.stat().st_size:
         raise InputError(f"{path}: refused: its parts claim to be larger than the file")
     if any(entry.filename.endswith("data.pkl") and entry.file_size > _MAX_PICKLE_BYTES for entry in entries):
         raise InputError(f"{path}: refused: its structure alone takes more than {_MAX_PICKLE_BYTES >> 20} MiB")
-
-
-def _first_line(error: Exception) -> str:
-    text = str(error).strip() or type(error).__name__
-    return " ".join(text.splitlines()[0].split())[:200]
 
 
 def _string(value: Any, key: str, path: Path) -> str:
@@ -218,7 +212,7 @@ def _arguments(value: Any, path: Path) -> dict[str, Any]:
     try:
         arguments = json.loads(value)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: arguments are not JSON: {_first_line(error)}") from error
+        raise InputError(f"{path}: arguments are not JSON: {first_line(error)}") from error
     if not isinstance(arguments, dict):
         raise InputError(f"{path}: arguments must be a JSON object, not {type(arguments).__name__}")
     return arguments

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.distributed.nn import functional as differentiable
 
-from mdeploy.errors import UnavailableError
+from mdeploy.errors import UnavailableError, first_line
 
 __all__ = ["World", "synchronize_norms"]
 
@@ -89,7 +89,7 @@ def _device(name: str) -> torch.device:
         device = torch.device(name)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UnavailableError(f"device {name!r} cannot be used: {str(error).splitlines()[0]}") from error
+        raise UnavailableError(f"device {name!r} cannot be used: {first_line(error)}") from error
     return device
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from mdeploy.errors import InputError, UsageError
+from mdeploy.errors import InputError, UsageError, first_line
 from mdeploy.files import replace_file
 from mdeploy_training.run.engine import Engine
 from mdeploy_training.run.recipe import Recipe
@@ -76,7 +76,7 @@ def load_state(path: Path, engine: Engine, setting: dict[str, Any]) -> list[dict
         generator = state["engine"]["random"].cpu()
         engine.load_state_dict({**state["engine"], "random": generator})
     except (KeyError, RuntimeError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"{path}: the state does not fit: {str(error).splitlines()[0][:200]}") from error
+        raise InputError(f"{path}: the state does not fit: {first_line(error)}") from error
     return list(history)
 
 

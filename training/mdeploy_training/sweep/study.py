@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mdeploy.errors import UnavailableError, UsageError
+from mdeploy.errors import UnavailableError, UsageError, first_line
 from mdeploy.formats import checkpoint
 from mdeploy_training.models.calibration import calibrate
 from mdeploy_training.models.registry import image_input, make_checkpoint, new_model, with_classes
@@ -120,7 +120,7 @@ def _open(sweep: Sweep) -> optuna.Study:
             sampler=optuna.samplers.TPESampler(seed=sweep.seed, n_startup_trials=max(4, sweep.trials // 3)),
         )
     except (SQLAlchemyError, ImportError, ValueError) as error:
-        raise UnavailableError(f"{sweep.storage}: cannot open the sweep's storage: {_line(error)}") from error
+        raise UnavailableError(f"{sweep.storage}: cannot open the sweep's storage: {first_line(error)}") from error
 
 
 def _check_setting(study: optuna.Study, sweep: Sweep) -> None:
@@ -274,7 +274,3 @@ def _beaten_by(finished: list[optuna.trial.FrozenTrial], curve: list[float], lat
 
 def _digest(arguments: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(arguments, sort_keys=True).encode()).hexdigest()[:10]
-
-
-def _line(error: Exception) -> str:
-    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import pkcs12
 from cryptography.x509.oid import NameOID
 
 from mdeploy.errors import InputError, UnavailableError
-from mdeploy.files import whole_file
+from mdeploy.files import reading, whole_file
 
 __all__ = ["PASSWORD_VARIABLE", "SigningKey", "debug_key", "debug_key_path", "load_keystore"]
 
@@ -81,11 +81,8 @@ def load_keystore(path: Path, ask_password: Callable[[], str] | None = None) -> 
         InputError: unreadable, of another form (JKS), wrong password, or a key that Android cannot verify.
         UnavailableError: a password is needed and there is nobody to ask.
     """
-    try:
-        with path.open("rb") as stream:
-            content = stream.read(_MAX_KEYSTORE_BYTES + 1)
-    except OSError as error:
-        raise InputError(f"cannot read keystore {path}: {error.strerror or error}") from error
+    with reading(path) as stream:
+        content = stream.read(_MAX_KEYSTORE_BYTES + 1)
     if len(content) > _MAX_KEYSTORE_BYTES:
         raise InputError(f"{path} is too large to be a keystore")
     if content.startswith(_JKS_MAGIC):

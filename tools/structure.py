@@ -207,7 +207,7 @@ def _functions_with(names: set[str], least: int) -> Callable[[Tree], list[str]]:
 
 
 def _writers(tree: Tree) -> list[str]:
-    writes = re.compile(r"--document docs/\w+\.md|> docs/\w+\.md|\bDOCS / ")
+    writes = re.compile(r"--document docs/\w+\.md|> docs/\w+\.md|-o docs/\w+\.md|^PAGES = \{\s*\"docs/", re.M)
     folders = ("toolkit", "training", "tests", "benchmarks", "tools")
     programs = (path for folder in folders for path in (tree.root / folder).rglob("*.py"))
     found = {p.relative_to(tree.root) for p in programs if p.name != "structure.py" and writes.search(p.read_text())}

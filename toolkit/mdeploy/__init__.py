@@ -51,26 +51,14 @@ __all__ = [
     "predict",
 ]
 
-_HOMES = {
-    "mdeploy.api": ("bench", "convert", "evaluate", "load", "package", "parity", "predict"),
-    "mdeploy.errors": (
-        "CheckFailed",
-        "InputError",
-        "MdeployError",
-        "UnavailableError",
-        "UnsupportedError",
-        "UsageError",
-    ),
-    "mdeploy.formats.artifact": ("Artifact",),
-}
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+_API = ("bench", "convert", "evaluate", "load", "package", "parity", "predict")
+_HOMES = {"Artifact": "mdeploy.formats.artifact", **dict.fromkeys(_API, "mdeploy.api")}  # all others are errors
 
 
 def __getattr__(name: str) -> Any:
-    home = _HOME_OF.get(name)
-    if home is None:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(home), name)
+    value = globals()[name] = getattr(import_module(_HOMES.get(name, "mdeploy.errors")), name)
     return value
 
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes docs/results.md: the paper's Tables 4 and 5 for the bundled model, by the commands that the page names.
 
-    python benchmarks/results.py CIFAR10_TEST_FOLDER [-o docs/results.md] [--backends A,B] [--limit N] [--work FOLDER]
+    python -m tools.docs.results CIFAR10_TEST_FOLDER [-o docs/results.md] [--backends A,B] [--limit N] [--work FOLDER]
 
 The folder holds one folder per class. Times are only as good as the machine is idle meanwhile. With --work a step whose
 outcome lies there already is not run again.
@@ -21,12 +21,12 @@ from pathlib import Path
 
 import click
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CHECKPOINT = ROOT / "examples" / "resnest_small_cifar10.pt"
 IMAGE = ROOT / "examples" / "demo_picture.png"
 
 PAGE = """\
-<!-- Written by `python benchmarks/results.py`; do not edit. -->
+<!-- Written by `python -m tools.docs.results`; do not edit. -->
 # Results
 
 The paper's Tables 4 and 5 for the bundled model, `examples/resnest_small_cifar10.pt`. Every runtime computes in float32

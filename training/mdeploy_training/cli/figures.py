@@ -22,7 +22,7 @@ def command(logs: tuple[Path, ...], output: Path) -> None:
     """Draw test accuracy against epoch from the logs of runs, as PNG and SVG: the paper's Figures 7 and 8.
 
     \b
-    mdeploy-train figures basic.jsonl bottleneck.jsonl -o docs/
+    mdeploy-train figures basic.jsonl bottleneck.jsonl -o figures/
     """
     for path in draw_figures(read_results(logs), output):
         click.echo(str(path))

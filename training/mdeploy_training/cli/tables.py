@@ -27,7 +27,7 @@ def command(logs: tuple[Path, ...], form: str) -> None:
 
     \b
     mdeploy-train tables runs/*.jsonl
-    mdeploy-train tables runs/*.jsonl --format markdown > docs/results.md
+    mdeploy-train tables runs/*.jsonl --format markdown > results.md
     """
     runs = read_results(logs)
     for number, table in enumerate((accuracy_table(runs), time_table(runs))):

@@ -63,7 +63,7 @@ def test_an_earlier_report_is_kept_and_the_run_has_a_number(
 def test_more_threads_than_cores_is_a_hint(tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["bench", str(tiny_artifact.path), *QUICK, "--threads", "64"]) == 0
     cores = len(Report.from_text(Path("tiny-bench-local.json").read_text()).device.cores)
-    assert ("hint: 64 threads on" in capsys.readouterr().out) == (cores < 64)
+    assert (f"hint: --threads {cores} uses every core" in capsys.readouterr().out) == (cores < 64)
 
 
 def test_several_devices(tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,6 +12,7 @@ import click
 import torch
 
 from mdeploy import figures
+from mdeploy.cli.options import json_option
 from mdeploy.cli.show.output import stdout_console
 from mdeploy.cli.show.terminal import print_table
 from mdeploy.progress import progress_bar
@@ -36,7 +37,7 @@ __all__ = ["command", "throughput_table"]
 @click.option("--rounds", type=click.IntRange(min=1), default=5, show_default=True, help="Rounds of each form.")
 @click.option("--device", default="auto", show_default=True)
 @click.option("--threads", type=click.IntRange(min=1), help="CPU threads. Default: PyTorch's choice.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines instead of a table.")
+@json_option
 def command(
     model: str,
     arg: tuple[str, ...],

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mdeploy_training.cli.options import PATH
+from mdeploy.cli.options import PATH
 from mdeploy_training.results.figures import draw_figures
 from mdeploy_training.results.runs import read_results
 

@@ -12,12 +12,12 @@ from typing import Any, TypeVar
 
 import click
 
+from mdeploy.cli.options import PATH
 from mdeploy.errors import UsageError
 from mdeploy_training.run.job import DataChoice
 from mdeploy_training.run.recipe import Recipe, load_recipe
 
 __all__ = [
-    "PATH",
     "arg_option",
     "data_choice",
     "json_arguments",
@@ -30,9 +30,6 @@ __all__ = [
 ]
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-PATH = click.Path(path_type=Path)
-"""A path as it was given; existence is for the code that opens it."""
 
 
 def model_argument(function: F) -> F:

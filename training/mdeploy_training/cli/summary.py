@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from mdeploy import figures
+from mdeploy.cli.options import json_option
 from mdeploy.cli.show.output import stdout_console
 from mdeploy.cli.show.terminal import print_table
 from mdeploy.tables import Table, number, text
@@ -30,7 +31,7 @@ _PUBLISHED = {
 @model_argument
 @arg_option
 @click.option("--size", type=click.IntRange(8, 4096), help="Height and width. Default: 224 for resnest50, else 32.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON for machines instead of a table.")
+@json_option
 def command(model: str, arg: tuple[str, ...], size: int | None, as_json: bool) -> None:
     """Print the stages of MODEL with their parameters and multiply-accumulates.
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
+from mdeploy.cli.options import PATH
 from mdeploy.cli.show.output import stdout_console
 from mdeploy.cli.show.terminal import print_table
-from mdeploy_training.cli.options import PATH
 from mdeploy_training.results.runs import read_results
 from mdeploy_training.results.tables import accuracy_table, time_table
 

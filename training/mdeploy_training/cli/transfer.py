@@ -10,9 +10,9 @@ from typing import Any
 
 import click
 
+from mdeploy.cli.options import PATH
 from mdeploy.formats import checkpoint
 from mdeploy_training.cli.options import (
-    PATH,
     arg_option,
     data_choice,
     json_arguments,

@@ -46,8 +46,8 @@ def history_table(history: History, runs: Sequence[Run]) -> Table:
     """Recorded runs, newest first."""
     columns = (
         number("Run"),
-        name("When (UTC)", spare=1),
-        name("Kind"),
+        text("When (UTC)", spare=1),
+        name("Kind", spare=2),
         text("Model", key=True),
         text("Where"),
         name("Outcome"),

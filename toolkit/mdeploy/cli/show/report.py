@@ -31,8 +31,7 @@ def print_report(report: Report, console: Console, title: str) -> None:
         console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
     cores = len(report.device.cores)
     if 0 < cores < report.threads:
-        crowded = f"{figures.plural(report.threads, 'thread')} on {figures.plural(cores, 'core')} wait for one another"
-        console.print(f"[yellow]hint:[/] {crowded}; --threads {cores} uses every core once", highlight=False)
+        console.print(f"[yellow]hint:[/] --threads {cores} uses every core of this device once", highlight=False)
     if report.emulated:
         console.print("[yellow]emulated: parity counts, times do not[/]", highlight=False)
 

@@ -24,7 +24,7 @@ __all__ = ["print_table"]
 
 _STYLES = {True: "green", False: "bold red", None: "yellow"}
 _FRAME = 3  # what is drawn for each column: a line, and a space on both sides
-_LEAST_TEXT = 12  # cells of several words are not squeezed into less
+_LEAST_TEXT = 10  # cells of several words are not squeezed into less
 _LONGEST_WORD = 32  # a longer one is a path, and may be broken
 _TURNED = 6  # more rows than this do not stand side by side
 

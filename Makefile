@@ -20,10 +20,13 @@ SAY_DOWNLOADS := sed -nE 's/^ *(Downloading [^ ]+ \([0-9.]+ MB\)|Installing coll
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 
-# A compiler cache, where one is installed, for the builds of the tests: the same sources in another checkout are the
-# same to it.
+# A compiler cache, where one is installed. What counts is what the files have in them, not where they lie or when they were
+# installed: the same sources in another checkout, by another copy of the same zig, are the same to it.
 ifneq ($(shell command -v ccache),)
-CCACHED := CMAKE_CXX_COMPILER_LAUNCHER=ccache CCACHE_BASEDIR=$(CURDIR) CCACHE_NOHASHDIR=1
+export CMAKE_CXX_COMPILER_LAUNCHER := ccache
+export CCACHE_BASEDIR := $(CURDIR)
+export CCACHE_NOHASHDIR := 1
+export CCACHE_COMPILERCHECK := content
 endif
 
 .DEFAULT_GOAL := help
@@ -84,13 +87,13 @@ packages:        ## Debian packages that the tests use, where they may be instal
 	.ci/debian-packages
 
 test-native: $(VENV)/.installed  ## C++ tests under address and undefined-behaviour sanitizers (needs GoogleTest)
-	$(CCACHED) cmake -S runtime -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMDEPLOY_TESTS=ON -DMDEPLOY_SANITIZE=ON
-	$(CCACHED) cmake --build build/sanitize --parallel $(JOBS)
+	cmake -S runtime -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=RelWithDebInfo -DMDEPLOY_TESTS=ON -DMDEPLOY_SANITIZE=ON
+	cmake --build build/sanitize --parallel $(JOBS)
 	ctest --test-dir build/sanitize --parallel $(JOBS) --output-on-failure
 
 test-neon: $(VENV)/.installed  ## C++ tests of the NEON kernels, built by zig, under qemu (needs libgtest-dev, qemu-user-static)
-	$(CCACHED) cmake -S runtime -B build/neon -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/zig-arm64.cmake -DMDEPLOY_TESTS=ON -DMDEPLOY_SHARED=OFF -DMDEPLOY_HARNESS=OFF
-	$(CCACHED) cmake --build build/neon --parallel $(JOBS)
+	cmake -S runtime -B build/neon -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/zig-arm64.cmake -DMDEPLOY_TESTS=ON -DMDEPLOY_SHARED=OFF -DMDEPLOY_HARNESS=OFF
+	cmake --build build/neon --parallel $(JOBS)
 	ctest --test-dir build/neon --parallel $(JOBS) --output-on-failure
 
 test-python: setup  ## pytest

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,9 @@ def test_it_is_compiled_and_used(repository: Path, tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-compile", "--quiet")
     installed = tmp_path / "installed"
     # With an empty cache, since a build of the checkout in it would do instead of a compiler.
-    run(tmp_path, *pip, "--target", installed, source, XDG_CACHE_HOME=str(tmp_path / "cache"))
+    # To a compiler cache, where one is used, it does not matter in which temporary folder pip compiles.
+    places = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "CCACHE_BASEDIR": tempfile.gettempdir()}
+    run(tmp_path, *pip, "--target", installed, source, **places)
     program = (
         "import json; from mdeploy import native; "
         "from mdeploy.deployment.package.cross import harness, runtime_sources; "

@@ -125,7 +125,7 @@ class TestCommand:
         assert "| mdeploy runtime |" in text
         table5 = text.split("###")[0]
         assert all(f"{name} images" in table5 for name in ("Test acc, 40", "Avg time, 40", "Test acc, 10"))
-        assert "Every runtime names the same class for every image." in text
+        assert "Every backend names the same class for every image." in text
 
     def test_table(self, calibrated: Artifact, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["evaluate", str(calibrated.path), "--data", str(folder), "--limit", "4", "--backends", "mdeploy"]

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mdeploy.errors import InputError, UnavailableError
+from mdeploy.progress import Tell, quiet
 from mdeploy_training.data.source import ImageFiles, Images, Source, decode
 
 __all__ = ["read_dataset"]
@@ -27,7 +27,7 @@ _TEST_NAMES = ("test", "val")
 class _Reading:
     size: int | None
     skip_corrupt: bool
-    warn: Callable[[str], None]
+    warn: Tell
 
 
 def read_dataset(
@@ -36,7 +36,7 @@ def read_dataset(
     root: Path = Path("data"),
     size: int | None = None,
     skip_corrupt: bool = False,
-    warn: Callable[[str], None] = lambda _: None,
+    warn: Tell = quiet,
 ) -> tuple[Source, Source]:
     """Return the training and the test images of ``cifar10``, ``cifar100`` or a folder.
 

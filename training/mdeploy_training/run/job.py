@@ -18,7 +18,7 @@ import torch
 from mdeploy.errors import InputError, UsageError
 from mdeploy.formats import checkpoint
 from mdeploy.formats.checkpoint import Checkpoint
-from mdeploy.progress import progress_bar, status
+from mdeploy.progress import Tell, progress_bar, status
 from mdeploy_training.data import Images, Normalization, Source, read_dataset
 from mdeploy_training.data.batches import steps_per_epoch
 from mdeploy_training.models.registry import (
@@ -87,7 +87,7 @@ class LoadedData:
 
 def run_job(
     job: TrainingJob,
-    say: Callable[[str], None],
+    say: Tell,
     after_epoch: Callable[[EpochResult], None] = lambda _: None,
     data: LoadedData | None = None,
 ) -> float | None:
@@ -120,7 +120,7 @@ def run_job(
 def _run(
     job: TrainingJob,
     world: World,
-    say: Callable[[str], None],
+    say: Tell,
     after_epoch: Callable[[EpochResult], None],
     data: LoadedData,
 ) -> float:
@@ -176,7 +176,7 @@ def _near(source: Source, world: World, recipe: Recipe) -> Source:
     return source.to(world.device) if source.pixels.nbytes < free / 4 else source
 
 
-def load_data(choice: DataChoice, world: World, say: Callable[[str], None]) -> LoadedData:
+def load_data(choice: DataChoice, world: World, say: Tell) -> LoadedData:
     """Read the images, and measure mean and std where none are given."""
     if (choice.mean is None) != (choice.std is None):
         raise UsageError("--mean and --std go together")
@@ -189,9 +189,7 @@ def load_data(choice: DataChoice, world: World, say: Callable[[str], None]) -> L
     return LoadedData(train, test, Normalization.measured(train))
 
 
-def _resume(
-    job: TrainingJob, engine: Engine, setting: dict[str, Any], say: Callable[[str], None]
-) -> list[dict[str, Any]]:
+def _resume(job: TrainingJob, engine: Engine, setting: dict[str, Any], say: Tell) -> list[dict[str, Any]]:
     path = state_path(job.output)
     if not path.exists():
         say(f"no {path} yet: starting from the beginning")

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mdeploy.errors import UnavailableError, UsageError, first_line
 from mdeploy.formats import checkpoint
+from mdeploy.progress import Tell
 from mdeploy_training.models.calibration import calibrate
 from mdeploy_training.models.registry import image_input, make_checkpoint, new_model, with_classes
 from mdeploy_training.results.log import read_log
@@ -56,9 +57,7 @@ class Sweep:
     seed: int = 0
 
 
-def run_sweep(
-    sweep: Sweep, data: LoadedData, measure: Callable[[Path], float], say: Callable[[str], None]
-) -> optuna.Study:
+def run_sweep(sweep: Sweep, data: LoadedData, measure: Callable[[Path], float], say: Tell) -> optuna.Study:
     """Run, or go on with, the sweep to its number of trials.
 
     Args:
@@ -209,7 +208,7 @@ def _run_trial(
     sweep: Sweep,
     data: LoadedData,
     measure: Callable[[Path], float],
-    say: Callable[[str], None],
+    say: Tell,
 ) -> tuple[float, float]:
     import optuna
 

@@ -18,7 +18,7 @@ import shlex
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from mdeploy.deployment.devices.adb_client import Adb, Timeouts
 from mdeploy.deployment.devices.base import BenchOptions
 from mdeploy.deployment.package.apk import PACKAGE_ID
 from mdeploy.errors import InputError, UnavailableError, error_for_status
+from mdeploy.progress import Tell
 
 __all__ = ["AppResult", "EndMarker", "bench_app", "parse_end_marker"]
 
@@ -76,7 +77,7 @@ def bench_app(
     apk: Path,
     options: BenchOptions,
     timeouts: Timeouts | None = None,
-    on_phase: Callable[[str], None] | None = None,
+    on_phase: Tell | None = None,
 ) -> AppResult:
     """Run one benchmark in the app of ``apk`` on one device and return its report.
 
@@ -179,7 +180,7 @@ def _wait(
     lines: queue.Queue[str | None],
     run_id: str,
     timeout: float,
-    on_phase: Callable[[str], None] | None,
+    on_phase: Tell | None,
 ) -> EndMarker:
     deadline = time.monotonic() + timeout
     crash: list[str] = []

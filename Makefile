@@ -15,8 +15,8 @@ NATIVE_SOURCES := $(shell find runtime -name '*.cc' -o -name '*.h' -o -name '*.i
 export PATH := $(abspath $(BIN)):$(PATH)
 
 # Without bytecode for what is never imported: a third of pip's time. In a pipe it says each large download in a line.
-PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --no-compile
-SAY_DOWNLOADS := sed -nE 's/^ *(Downloading [^ ]+ \([0-9.]+ MB\)|Installing collected packages).*/  \1/p'
+PIP_INSTALL := PYTHONUNBUFFERED=1 $(BIN)/python -m pip install --disable-pip-version-check --no-compile
+SAY_DOWNLOADS := { grep --line-buffered -oE 'Downloading [^ ]+ \([0-9.]+ MB\)|Installing collected packages' || true; }
 SHELL := bash
 .SHELLFLAGS := -o pipefail -c
 

@@ -163,7 +163,7 @@ MUTANTS = (
         f"{_TOOLKIT}deployment/package/archive.py",
         "info.external_attr = (0o100755 if entry.executable else 0o100644) << 16",
         "info.external_attr = 0o100644 << 16",
-        ("tests/toolkit/deployment/package/test_build.py",),
+        ("tests/toolkit/deployment/package/test_build.py::test_host_package_runs",),
     ),
     Mutant(
         f"{_TOOLKIT}deployment/devices/local.py",

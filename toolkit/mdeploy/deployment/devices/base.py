@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The protocol that everything the harness runs on is behind: put files, run, fetch, close.
+"""One protocol for everything that the harness runs on: put files, run, fetch, close.
 
 Paths on a device are relative, with forward slashes: each device gives a run an empty place of its own and removes it
 on ``close``.
@@ -21,7 +21,7 @@ __all__ = ["BenchOptions", "Completed", "Device", "DeviceInfo", "MeasureFlag", "
 
 @dataclass(frozen=True)
 class Completed:
-    """What a command left behind. ``exit_code`` is the command's own, or 128 + N where signal N ended it."""
+    """What a command returned. ``exit_code`` is the command's own, or 128 + N where signal N ended it."""
 
     exit_code: int
     stdout: str

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""A bench on one or several devices: each has its own outcome, and one that fails leaves the others going."""
+"""A bench on one or several devices: each has its own outcome, and one that fails does not stop the others."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Two artifacts on one device, in turn: what the device does meanwhile meets both."""
+"""Two artifacts on one device, in turn: other load on the device then affects both."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Phones' code on this machine under qemu's user-mode emulator: shows that results are right, says nothing of time."""
+"""Phones' code on this machine under qemu's user-mode emulator: shows whether results are right, not how fast."""
 
 from __future__ import annotations
 

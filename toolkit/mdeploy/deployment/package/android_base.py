@@ -61,7 +61,7 @@ def build_base(output: Path = BASE_PATH, tell: Tell = quiet) -> Path:
 
 @contextmanager
 def maven_lock() -> Iterator[None]:
-    """Hold the project's build folder: two Mavens in it would break each other's build."""
+    """Lock the project's build folder: two Mavens in it would break each other's build."""
     target = _PROJECT / "target"
     target.mkdir(exist_ok=True)
     with (target / ".lock").open("w") as file:

@@ -1,9 +1,9 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""The harness for every ABI: found where a wheel carries it, else built once by the zig cross-compiler and cached.
+"""The harness for every ABI: taken from the installed package, or built once by the zig cross-compiler and cached.
 
-``python -m mdeploy.deployment.package.cross`` builds all of them. The cache is the user's and knows a build by the hash
-of all that goes into it, so that a second checkout builds nothing.
+``python -m mdeploy.deployment.package.cross`` builds all of them. The cache is the user's and its key is the hash of
+all that goes into a build, so that a second checkout builds nothing.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ ANDROID_ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 
 _PACKAGE = Path(__file__).resolve().parents[2]
 _RECIPE = "objects, then linked by name"  # a new recipe may give other bytes for the same sources
-_LINE_SECONDS = 10.0  # between two lines of progress where they are no spinner's
+_LINE_SECONDS = 10.0  # between two lines of progress in a log
 
 # musl, because a static executable of it makes only system calls that Android's seccomp policy for apps allows.
-# ARMv7 phones since API 21 have NEON, which the ABI name alone does not promise to the compiler.
+# ARMv7 phones since API 21 have NEON; the compiler must be told.
 TARGETS = {
     target.abi: target
     for target in (
@@ -69,8 +69,8 @@ def harness(abi: str, tell: Tell = quiet) -> Path:
 def harnesses(abis: Sequence[str], tell: Tell = quiet) -> dict[str, Path]:
     """Return the harness executable for each of ``abis``: ``host``, or one of Android's.
 
-    Looked for in the installed package, then in the cache; what is in neither is built, all of it together (minutes the
-    first time). ``tell`` is told how far that is.
+    Looked for in the installed package, then in the cache; those found in neither are built together (minutes the first
+    time). ``tell`` hears how far the build is.
 
     Raises:
         UsageError: there is no such ABI.
@@ -94,7 +94,7 @@ def harnesses(abis: Sequence[str], tell: Tell = quiet) -> dict[str, Path]:
 
 
 def runtime_sources() -> Path | None:
-    """The runtime's sources: those of the source tree that this is, or those that the package carries."""
+    """The runtime's sources: of this source tree, or those that the installed package carries."""
     for folder in (_PACKAGE.parent.parent / "runtime", _PACKAGE / "_runtime"):
         if (folder / "include" / "mdeploy" / "mdeploy_runtime.h").is_file() and (folder / "harness").is_dir():
             return folder
@@ -119,7 +119,7 @@ def _cached_builds(targets: Sequence[Target], tell: Tell) -> dict[Target, Path]:
     if sources is None:
         raise UnavailableError(
             f"no harness for {targets[0].abi} in this installation, and no runtime sources to build it from; "
-            "reinstall mdeploy from a wheel or a source tree"
+            "reinstall mdeploy from a source tree or a wheel"
         )
     kept = cache_folder("harness")
     places = {target: kept / _key(target, sources) / target.abi / HARNESS for target in targets}
@@ -128,7 +128,7 @@ def _cached_builds(targets: Sequence[Target], tell: Tell) -> dict[Target, Path]:
     try:
         for built in places.values():
             built.parent.mkdir(parents=True, exist_ok=True)
-        # One build at a time, of whatever: it keeps every core busy by itself, and builds share zig's cache.
+        # One build at a time, whichever it is: it uses every core, and builds share zig's cache.
         with _lock(kept / ".lock", lambda: tell("waiting for another process that builds a harness")):
             wanted = {target: built for target, built in places.items() if not built.is_file()}
             if wanted:
@@ -152,7 +152,7 @@ def _lock(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
 
 
 class _Lines:
-    """Progress as lines on stderr, one now and then, for a log."""
+    """Progress as lines on stderr, for a log: one every few seconds."""
 
     def __init__(self) -> None:
         self._next = 0.0

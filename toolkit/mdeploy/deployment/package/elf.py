@@ -34,7 +34,7 @@ class ElfSummary:
 
 
 def read_elf(path: Path) -> ElfSummary:
-    """Read the headers. Raises ``InputError`` when ``path`` is no little-endian ELF file."""
+    """Read the headers. Raises ``InputError`` when ``path`` is not a little-endian ELF file."""
     try:
         data = path.read_bytes()
         if data[:4] != b"\x7fELF" or data[5] != 1:

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""What of an artifact a device needs, and how the harness is started on it: for zips, apps and benches alike."""
+"""The files of an artifact that a device needs, and how the harness is started on them: for zips, apps and benches."""
 
 from __future__ import annotations
 

@@ -70,10 +70,10 @@ def flags(target: Target) -> tuple[str, ...]:
 def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell) -> None:
     """Build the harness of every target in ``wanted`` to its path, each whole or not at all.
 
-    zig compiles the files of one call one after the other, its own as well: the C and C++ libraries of a target, which
-    it makes when it first links for it and then keeps, take about as long as our sources. So each source is a call of
-    its own and so are the libraries of each target, as many at a time as there are cores. The linker gets the objects
-    in the order of their names: the same sources give the same bytes.
+    One call of zig compiles one file after the other. That goes for its own C and C++ libraries too, which it makes
+    when it first links for a target and then keeps; they take about as long as our sources. So each source and each
+    target's libraries are a call of their own, as many at a time as there are cores. The linker gets the objects in
+    the order of their names: the same sources give the same bytes.
 
     Raises:
         UnavailableError: something does not compile; the message names file and line.
@@ -127,7 +127,7 @@ def _watch(names: str, libraries: list[Future[None]], objects: list[Future[None]
 
 
 def _make_libraries(target: Target, built: Path, folder: Path) -> None:
-    """Let zig make its libraries for a target, by linking a program of nothing."""
+    """Let zig make its libraries for a target, by linking an empty program."""
     if target.machine:  # on macOS they are the system's
         source = f"{target.abi}.cc"
         (folder / source).write_text("int main() { return 0; }\n")
@@ -142,7 +142,7 @@ def _link(target: Target, sources: Path, built: Path, folder: Path, count: int) 
 
 
 def _zig(target: Target, folder: Path, built: Path, *arguments: str) -> None:
-    """Call the compiler in ``folder``. Warnings are the business of the builds with the developers' flags."""
+    """Call the compiler in ``folder``, without warnings: the developers' builds have those."""
     linking = "-c" not in arguments
     command = [
         *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
@@ -176,7 +176,7 @@ def _zig(target: Target, folder: Path, built: Path, *arguments: str) -> None:
 
 
 def _zig_cache() -> Path:
-    """Where zig keeps what it has compiled: its own rule, which we name to it so that we look in the same place."""
+    """Where zig keeps what it has compiled. zig is told the same place, so that counting there is right."""
     named = os.environ.get("ZIG_GLOBAL_CACHE_DIR")
     if named:
         return Path(named)
@@ -184,9 +184,9 @@ def _zig_cache() -> Path:
 
 
 def _kept_by_zig() -> int:
-    """How many results of compilations zig keeps."""
+    """How many compiled files zig keeps."""
     try:
-        return len(os.listdir(_zig_cache() / "o"))  # noqa: PTH208 - a thousand names a second: no Path for each
+        return len(os.listdir(_zig_cache() / "o"))  # noqa: PTH208 - thousands of names, a Path for none
     except OSError:
         return 0
 
@@ -200,6 +200,5 @@ def _check(path: Path, target: Target) -> None:
         return
     elf = read_elf(path)
     if elf.machine != target.machine or not elf.static or not elf.stripped or elf.load_alignment < PAGE_BYTES:
-        raise MdeployError(
-            f"zig built no static, stripped, {PAGE_BYTES}-byte aligned {target.machine} executable: {elf}"
-        )
+        wanted = f"static, stripped, {PAGE_BYTES}-byte aligned {target.machine} executable"
+        raise MdeployError(f"what zig built is not a {wanted}: {elf}")

@@ -161,15 +161,9 @@ def _grid(table: Table, width: int) -> Grid:
             overflow="fold",
         )
     for index, row in enumerate(table.rows):
-        cells = [_cell(column, value, room) for column, value, room in zip(table.columns, row, widths, strict=True)]
+        cells = [Text(column.cell(value), _style(value)) for column, value in zip(table.columns, row, strict=True)]
         grid.add_row(*cells, end_section=index in table.sections)
     return grid
-
-
-def _cell(column: Column, value: Any, width: int) -> Text:
-    shown = column.cell(value)
-    whole = column.whole and cell_len(shown) <= width
-    return Text(shown, _style(value), no_wrap=whole)
 
 
 def _style(value: Any) -> str:

@@ -67,6 +67,12 @@ def test_softmax_on_any_axis(judge: Judge, axis: int) -> None:
     judge(node("Softmax", ["x"], ["y"], axis=axis), {"x": random(2, 3, 4, 5)}, opset=11)
 
 
+@pytest.mark.parametrize("opset", [11, 13])
+@pytest.mark.parametrize("kind", ["Softmax", "LogSoftmax"])
+def test_the_default_axis_is_another_since_opset_13(judge: Judge, kind: str, opset: int) -> None:
+    judge(node(kind, ["x"], ["y"]), {"x": random(2, 3, 4, 5)}, opset=opset)
+
+
 def test_softmax_naively_normalises_too_much(judge: Judge, raw: Any) -> None:
     x = random(1, 2, 3, 4)
     right = judge(node("Softmax", ["x"], ["y"], axis=1), {"x": x}).outputs[0]

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import io
 import json
@@ -277,6 +278,23 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
             packed.writestr(name, stored.read(name))
     with pytest.raises(InputError, match="compressed"):
         checkpoint.load(tmp_path / "a.pt")
+
+
+def test_parts_that_lie_over_each_other_are_refused(tmp_path: Path) -> None:
+    """A directory that names the same bytes many times makes a small file take any amount of memory."""
+    path = tmp_path / "a.pt"
+    torch.save(raw(state_dict={"w": torch.zeros(100_000)}), path)
+    with zipfile.ZipFile(path, "a") as archive:
+        largest = max(archive.infolist(), key=lambda entry: entry.file_size)
+        copies = path.stat().st_size // largest.file_size + 1
+        for number in range(copies):
+            again = copy.copy(largest)
+            again.filename = f"{largest.filename}{number}"
+            archive.filelist.append(again)
+            archive.NameToInfo[again.filename] = again
+        archive._didModify = True  # type: ignore[attr-defined]
+    with pytest.raises(InputError, match="its parts claim to be larger than the file"):
+        checkpoint.load(path)
 
 
 def test_unknown_model_says_what_is_registered(registered: None) -> None:

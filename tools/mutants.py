@@ -121,7 +121,7 @@ MUTANTS = (
         f"{_TOOLKIT}caffe2/macs.py",
         "return prod(out) * a[0 if transposed is not None and transposed.as_int() else 1]",
         "return prod(out) * a[1]",
-        ("tests/toolkit/caffe2/test_compositions.py", "tests/toolkit/caffe2/test_net.py"),
+        ("tests/toolkit/caffe2/test_macs.py",),
     ),
     Mutant(
         f"{_TOOLKIT}caffe2/ops/conv.py",

@@ -5,7 +5,7 @@
 Without a flag the quick ones are written: the operators, the command reference, the drawing. ``--check`` writes nothing
 and says which are old. ``--runs`` also runs the commands whose output is shown, and takes images of the report page
 (needs chromium) and of the app (where its JVM tests have drawn it). ``--long`` runs ONNX's own tests and the published
-models, which takes hours.
+models, which takes long.
 """
 
 from __future__ import annotations

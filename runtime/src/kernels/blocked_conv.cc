@@ -77,11 +77,6 @@ void run_tiles(const IsaKernels& isa, TileArgs args, int blocks, int64_t pixels)
   }
 }
 
-StoreRule store_rule(const ConvEpilogue& epilogue, const std::vector<float>& bias, int64_t out_block,
-                     const float* residual) {
-  return {bias.data() + out_block * kChannelBlock, residual, epilogue.lo, epilogue.hi};
-}
-
 bool epilogue_disturbs_padding(const ConvShape& shape, const ConvEpilogue& epilogue) {
   return shape.c_out % kChannelBlock != 0 && (epilogue.lo > 0.0f || epilogue.hi < 0.0f);
 }

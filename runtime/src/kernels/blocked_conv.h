@@ -7,6 +7,7 @@
 #define MDEPLOY_KERNELS_BLOCKED_CONV_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/tensor.h"
@@ -102,9 +103,56 @@ constexpr int64_t kStreamedWeightBytes = 1 << 20;
 // fetched where both have room beside the input; else 8 KB ahead, the time of one access to memory.
 constexpr int64_t prefetch_floats(int64_t pass_floats) { return pass_floats <= 8192 ? pass_floats : 2048; }
 
-// What stands between the register and the output: bias and epilogue of the channels from `out_block` on.
-StoreRule store_rule(const ConvEpilogue& epilogue, const std::vector<float>& bias, int64_t out_block,
-                     const float* residual);
+// Below this many multiply-adds waking another thread costs more than it saves.
+constexpr int64_t kParallelMacs = 200000;
+
+// What every kernel into a blocked activation holds, and its run over the pictures of a batch.
+class BlockedConv : public ConvKernel {
+ public:
+  void run(const ConvArguments& args, ThreadPool& pool) const final {
+    for_each_picture(shape_, input_, epilogue_, args, [&](const Picture& picture) {
+      run_picture(picture, static_cast<float*>(args.scratch), pool);
+    });
+  }
+  size_t packed_bytes() const final { return weights_.bytes() + bias_.size() * sizeof(float); }
+  const char* name() const final { return name_.c_str(); }
+
+ protected:
+  // The kernel is called `algorithm` and the instruction set, as in profiles.
+  BlockedConv(const ConvShape& shape, Layout input, const ConvOptions& options, const IsaKernels& isa,
+              const std::string& algorithm, const float* bias)
+      : shape_(shape),
+        epilogue_(options.epilogue),
+        isa_(isa),
+        bias_(padded_bias(shape, bias)),
+        input_(input),
+        name_(algorithm + "_" + isa.name) {}
+
+  virtual void run_picture(const Picture& picture, float* scratch, ThreadPool& pool) const = 0;
+
+  void allocate_weights(int64_t floats) { weights_ = Buffer(static_cast<size_t>(floats) * sizeof(float)); }
+  float* weights() { return static_cast<float*>(weights_.data()); }
+  const float* weights() const { return static_cast<const float*>(weights_.data()); }
+  bool weights_are_streamed() const { return static_cast<int64_t>(weights_.bytes()) > kStreamedWeightBytes; }
+
+  bool is_parallel() const { return shape_.macs() / shape_.n >= kParallelMacs; }
+  // What stands between the register and the output `offset` floats into the picture: bias and epilogue of the channels
+  // from `out_block` on.
+  StoreRule store_rule(const Picture& picture, int64_t out_block, int64_t offset) const {
+    return {bias_.data() + out_block * kChannelBlock, picture.residual != nullptr ? picture.residual + offset : nullptr,
+            epilogue_.lo, epilogue_.hi};
+  }
+
+  const ConvShape shape_;
+  const ConvEpilogue epilogue_;
+  const IsaKernels& isa_;
+  const std::vector<float> bias_;
+
+ private:
+  const Layout input_;
+  const std::string name_;
+  Buffer weights_;
+};
 
 }  // namespace mdeploy
 

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "kernels/conv_depthwise.h"
 
-#include <string>
+#include <algorithm>
 
 #include "kernels/blocked_conv.h"
 #include "kernels/window_runs.h"
@@ -10,44 +10,37 @@
 namespace mdeploy {
 namespace {
 
-constexpr int64_t kParallelMacs = 200000;
-
-class ConvDepthwise final : public ConvKernel {
+class ConvDepthwise final : public BlockedConv {
  public:
   ConvDepthwise(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa, const float* weights,
                 const float* bias)
-      : shape_(shape),
-        epilogue_(options.epilogue),
-        isa_(isa),
-        name_(std::string("depthwise_") + isa.name),
+      : BlockedConv(shape, Layout::blocked(kChannelBlock), options, isa, "depthwise", bias),
         blocks_(block_count(shape.c_out)),
-        row3_(row3_fits(shape)),
-        bias_(padded_bias(shape, bias)),
-        weights_(static_cast<size_t>(blocks_ * shape.kh * shape.kw * kChannelBlock), 0.0f) {
-    const int64_t taps = shape.kh * shape.kw;
+        row3_(row3_fits(shape)) {
+    const int64_t taps = shape.kh * shape.kw, floats = blocks_ * taps * kChannelBlock;
+    allocate_weights(floats);  // (block, tap, 16)
+    float* packed = BlockedConv::weights();
+    std::fill_n(packed, floats, 0.0f);
     for (int64_t c = 0; c < shape.c_out; ++c) {
       for (int64_t tap = 0; tap < taps; ++tap) {
-        weights_[static_cast<size_t>((c / kChannelBlock * taps + tap) * kChannelBlock + c % kChannelBlock)] =
-            weights[c * taps + tap];
+        packed[(c / kChannelBlock * taps + tap) * kChannelBlock + c % kChannelBlock] = weights[c * taps + tap];
       }
     }
   }
 
-  void run(const ConvArguments& args, ThreadPool& pool) const override {
-    const int64_t rows = blocks_ * shape_.out_h;
-    const int64_t grain = shape_.macs() / shape_.n < kParallelMacs ? rows : ceil_div(rows, 8 * pool.size());
-    for_each_picture(shape_, Layout::blocked(kChannelBlock), epilogue_, args, [&](const Picture& picture) {
-      pool.parallel_for(rows, grain, [&](int64_t begin, int64_t end, int) {
-        for (int64_t row = begin; row < end; ++row) run_row(picture, row / shape_.out_h, row % shape_.out_h);
-      });
-    });
-  }
-
   size_t scratch_bytes(int) const override { return 0; }
-  size_t packed_bytes() const override { return (weights_.size() + bias_.size()) * sizeof(float); }
-  const char* name() const override { return name_.c_str(); }
 
  private:
+  void run_picture(const Picture& picture, float*, ThreadPool& pool) const override {
+    const int64_t rows = blocks_ * shape_.out_h;
+    pool.parallel_for(rows, is_parallel() ? ceil_div(rows, 8 * pool.size()) : rows,
+                      [&](int64_t begin, int64_t end, int) {
+                        for (int64_t row = begin; row < end; ++row) {
+                          run_row(picture, row / shape_.out_h, row % shape_.out_h);
+                        }
+                      });
+  }
+
   // Whether depthwise_row3 computes whole rows: the outermost outputs miss at most their outermost tap.
   static bool row3_fits(const ConvShape& s) {
     const int64_t right = (s.out_w - 1) * s.stride_w - s.pad_l + 2;  // column of the last tap of the last output
@@ -66,7 +59,7 @@ class ConvDepthwise final : public ConvKernel {
     args.tap_row = s.dilation_h * row_floats;
     args.tap_col = s.dilation_w * kChannelBlock;
     args.w_row = s.kw * kChannelBlock;
-    const float* weights = weights_.data() + (block * s.kh + row_begin) * args.w_row;
+    const float* row_weights = weights() + (block * s.kh + row_begin) * args.w_row;
     const float* plane = picture.x + block * s.h * row_floats;
     const float* x_row =
         args.rows > 0 ? plane + (oh * s.stride_h - s.pad_t + row_begin * s.dilation_h) * row_floats : plane;
@@ -74,9 +67,9 @@ class ConvDepthwise final : public ConvKernel {
       const int64_t offset = ((block * s.out_h + oh) * s.out_w + ow) * kChannelBlock;
       args.x = x_row + iw * kChannelBlock;
       args.count = count;
-      args.w = weights + tap * kChannelBlock;
+      args.w = row_weights + tap * kChannelBlock;
       args.y = picture.y + offset;
-      args.rule = store_rule(epilogue_, bias_, block, picture.residual != nullptr ? picture.residual + offset : nullptr);
+      args.rule = store_rule(picture, block, offset);
       kernel(args);
     };
     if (row3_) {
@@ -92,14 +85,8 @@ class ConvDepthwise final : public ConvKernel {
     });
   }
 
-  const ConvShape shape_;
-  const ConvEpilogue epilogue_;
-  const IsaKernels& isa_;
-  const std::string name_;
   const int64_t blocks_;
   const bool row3_;
-  const std::vector<float> bias_;
-  std::vector<float> weights_;  // (block, tap, 16)
 };
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include "kernels/conv_gemm.h"
 
 #include <algorithm>
-#include <string>
 
 #include "kernels/blocked_conv.h"
 #include "kernels/pack_input.h"
@@ -15,32 +14,23 @@ namespace {
 // the weights come from memory and must be read once; beyond that each range of outputs packs its own.
 constexpr int64_t kSharedPackBytes = 640 << 10, kSharedPackBytesStreamed = 2 << 20;
 constexpr int64_t kChunkBytes = 256 << 10;
-// Below this many multiply-adds waking another thread costs more than it saves.
-constexpr int64_t kParallelMacs = 200000;
 
-class ConvGemm final : public ConvKernel {
+// 1x1 over every pixel: the activation is the matrix.
+bool is_direct(const ConvShape& s) {
+  return s.kh == 1 && s.kw == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_t == 0 && s.pad_l == 0 &&
+         s.out_h == s.h && s.out_w == s.w;
+}
+
+class ConvGemm final : public BlockedConv {
  public:
   ConvGemm(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa, const float* weights,
            const float* bias)
-      : shape_(shape),
-        epilogue_(options.epilogue),
-        isa_(isa),
-        sections_(conv_sections(shape)),
-        bias_(padded_bias(shape, bias)) {
-    if (shape.kh == 1 && shape.kw == 1 && shape.stride_h == 1 && shape.stride_w == 1 && shape.pad_t == 0 &&
-               shape.pad_l == 0 && shape.out_h == shape.h && shape.out_w == shape.w) {
-      direct_ = true;
-    }
-    name_ = std::string(direct_ ? "gemm_" : "implicit_gemm_") + isa.name;
-    pixels_ = shape.out_h * shape.out_w;
+      : BlockedConv(shape, Layout::blocked(kChannelBlock), options, isa, is_direct(shape) ? "gemm" : "implicit_gemm",
+                    bias),
+        direct_(is_direct(shape)),
+        pixels_(shape.out_h * shape.out_w) {
     pack_weights(WeightView(shape, weights));
     plan();
-  }
-
-  void run(const ConvArguments& args, ThreadPool& pool) const override {
-    for_each_picture(shape_, Layout::blocked(kChannelBlock), epilogue_, args, [&](const Picture& picture) {
-      run_picture(picture, static_cast<float*>(args.scratch), pool);
-    });
   }
 
   size_t scratch_bytes(int threads) const override {
@@ -48,8 +38,6 @@ class ConvGemm final : public ConvKernel {
     if (shared_pack_) return static_cast<size_t>(total_k_blocks_ * pixels_ * kChannelBlock) * sizeof(float);
     return static_cast<size_t>(threads * chunk_floats_) * sizeof(float);
   }
-  size_t packed_bytes() const override { return weights_.bytes() + bias_.size() * sizeof(float); }
-  const char* name() const override { return name_.c_str(); }
 
  private:
   // A section with its place in the packed weights and in the shared packed input.
@@ -64,7 +52,7 @@ class ConvGemm final : public ConvKernel {
   void pack_weights(const WeightView& view) {
     const int64_t taps = shape_.kh * shape_.kw;
     int64_t floats = 0;
-    for (const Section& section : sections_) {
+    for (const Section& section : conv_sections(shape_)) {
       Product product;
       product.section = section;
       product.k_blocks = taps * section.in_blocks;
@@ -74,9 +62,9 @@ class ConvGemm final : public ConvKernel {
       total_k_blocks_ += product.k_blocks;
       products_.push_back(product);
     }
-    weights_ = Buffer(static_cast<size_t>(floats) * sizeof(float));
+    allocate_weights(floats);
     for (const Product& product : products_) {
-      float* to = static_cast<float*>(weights_.data()) + product.weights;
+      float* to = weights() + product.weights;
       for (int64_t b = 0; b < product.section.out_blocks; ++b) {
         to = pack_block(view, product, (product.section.out_block + b) * kChannelBlock, to);
       }
@@ -107,7 +95,7 @@ class ConvGemm final : public ConvKernel {
   }
 
   void plan() {
-    streamed_ = static_cast<int64_t>(weights_.bytes()) > kStreamedWeightBytes;
+    streamed_ = weights_are_streamed();
     int64_t max_k_blocks = 1;
     for (const Product& product : products_) max_k_blocks = std::max(max_k_blocks, product.k_blocks);
     const int64_t pixel_bytes = max_k_blocks * kChannelBlock * static_cast<int64_t>(sizeof(float));
@@ -123,8 +111,8 @@ class ConvGemm final : public ConvKernel {
     }
   }
 
-  void run_picture(const Picture& picture, float* scratch, ThreadPool& pool) const {
-    const int threads = shape_.macs() / shape_.n < kParallelMacs ? 1 : pool.size();
+  void run_picture(const Picture& picture, float* scratch, ThreadPool& pool) const override {
+    const int threads = is_parallel() ? pool.size() : 1;
     if (shared_pack_) {
       const int64_t grain = ceil_div(total_k_blocks_, threads);
       pool.parallel_for(total_k_blocks_, grain, [&](int64_t begin, int64_t end, int) {
@@ -186,32 +174,24 @@ class ConvGemm final : public ConvKernel {
       args.a_step = (end - begin) * kChannelBlock;
       pack_blocked(shape_, section, picture.x, 0, product.k_blocks, begin, end, packed, args.a_step);
     }
-    const float* weights = static_cast<const float*>(weights_.data()) + product.weights;
+    const float* packed_weights = weights() + product.weights;
     for (int64_t b = out_begin; b < out_end;) {
       const int blocks = pass_blocks(isa_, product.tiling.blocks, out_end - b);
       const int64_t out_block = section.out_block + b;
       const int64_t offset = (out_block * pixels_ + begin) * kChannelBlock;
-      args.w = weights + b * args.w_step;
+      args.w = packed_weights + b * args.w_step;
       args.prefetch = prefetch_floats(blocks * args.w_step);
       args.y = picture.y + offset;
-      args.rule = store_rule(epilogue_, bias_, out_block,
-                             picture.residual != nullptr ? picture.residual + offset : nullptr);
+      args.rule = store_rule(picture, out_block, offset);
       run_tiles(isa_, args, blocks, end - begin);
       b += blocks;
     }
   }
 
-  const ConvShape shape_;
-  const ConvEpilogue epilogue_;
-  const IsaKernels& isa_;
-  const std::vector<Section> sections_;
-  const std::vector<float> bias_;
-  bool direct_ = false;  // 1x1: the activation is the matrix
-  std::string name_;
-  int64_t pixels_ = 0;
+  const bool direct_;
+  const int64_t pixels_;
   std::vector<Product> products_;
   int64_t total_k_blocks_ = 0;
-  Buffer weights_;
   bool streamed_ = false;
   bool shared_pack_ = false;
   int64_t chunk_pixels_ = 1;

@@ -3,7 +3,6 @@
 #include "kernels/conv_planes.h"
 
 #include <algorithm>
-#include <string>
 #include <vector>
 
 #include "kernels/blocked_conv.h"
@@ -12,7 +11,6 @@ namespace mdeploy {
 namespace {
 
 constexpr int64_t kBandRows = 8;  // of outputs, at most: their input stays in the first-level cache
-constexpr int64_t kParallelMacs = 200000;
 constexpr int64_t kSlack = 4;  // floats that a tile may read beyond a row
 constexpr int64_t kMostBufferFloats = 1 << 20;  // huge strides and pads, as only damaged files have, gather as others do
 
@@ -25,24 +23,22 @@ int64_t phase_floats(const ConvShape& s) { return (s.kw - 1) * s.dilation_w / s.
 
 // Buffer of a band: (channel, padded input row, phase, column). Column c of a padded row goes to phase c % stride, so
 // that neighbouring outputs read neighbouring floats under every tap.
-class ConvPlanes final : public ConvKernel {
+class ConvPlanes final : public BlockedConv {
  public:
   ConvPlanes(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa, const float* weights,
              const float* bias)
-      : shape_(shape),
-        epilogue_(options.epilogue),
-        isa_(isa),
-        name_(std::string("planes_") + isa.name),
-        bias_(padded_bias(shape, bias)),
+      : BlockedConv(shape, Layout::plain(), options, isa, "planes", bias),
         blocks_(block_count(shape.c_out)),
         k_count_(shape.c_in * shape.kh * shape.kw),
         band_rows_(band_rows(shape)),
-        phase_(phase_floats(shape)),
-        weights_(static_cast<size_t>(blocks_ * k_count_ * kChannelBlock), 0.0f) {
+        phase_(phase_floats(shape)) {
+    const int64_t floats = blocks_ * k_count_ * kChannelBlock;
+    allocate_weights(floats);  // (block, k, 16), k = (channel, tap)
+    float* packed = BlockedConv::weights();
+    std::fill_n(packed, floats, 0.0f);
     for (int64_t out = 0; out < shape.c_out; ++out) {
       for (int64_t k = 0; k < k_count_; ++k) {
-        weights_[static_cast<size_t>((out / kChannelBlock * k_count_ + k) * kChannelBlock + out % kChannelBlock)] =
-            weights[out * k_count_ + k];
+        packed[(out / kChannelBlock * k_count_ + k) * kChannelBlock + out % kChannelBlock] = weights[out * k_count_ + k];
       }
     }
     const int64_t row = phase_ * shape.stride_w, plane = row * input_rows(shape, band_rows_);
@@ -54,24 +50,19 @@ class ConvPlanes final : public ConvKernel {
     tile_blocks_ = choose_tiling(isa, shape.out_w, blocks_, k_count_, false).blocks;
   }
 
-  void run(const ConvArguments& args, ThreadPool& pool) const override {
-    const int64_t bands = ceil_div(shape_.out_h, band_rows_);
-    const bool parallel = shape_.macs() / shape_.n >= kParallelMacs;
-    for_each_picture(shape_, Layout::plain(), epilogue_, args, [&](const Picture& picture) {
-      pool.parallel_for(bands, parallel ? 1 : bands, [&](int64_t begin, int64_t end, int worker) {
-        float* buffer = static_cast<float*>(args.scratch) + worker * buffer_floats();
-        for (int64_t band = begin; band < end; ++band) run_band(picture, band, buffer);
-      });
-    });
-  }
-
   size_t scratch_bytes(int threads) const override {
     return static_cast<size_t>(threads * buffer_floats()) * sizeof(float);
   }
-  size_t packed_bytes() const override { return (weights_.size() + bias_.size()) * sizeof(float); }
-  const char* name() const override { return name_.c_str(); }
 
  private:
+  void run_picture(const Picture& picture, float* scratch, ThreadPool& pool) const override {
+    const int64_t bands = ceil_div(shape_.out_h, band_rows_);
+    pool.parallel_for(bands, is_parallel() ? 1 : bands, [&](int64_t begin, int64_t end, int worker) {
+      float* buffer = scratch + worker * buffer_floats();
+      for (int64_t band = begin; band < end; ++band) run_band(picture, band, buffer);
+    });
+  }
+
   int64_t buffer_floats() const {  // whole cache lines
     return ceil_div(shape_.c_in * input_rows(shape_, band_rows_) * phase_ * shape_.stride_w, kChannelBlock) * kChannelBlock;
   }
@@ -99,7 +90,7 @@ class ConvPlanes final : public ConvKernel {
     for (int64_t b = 0; b < blocks_;) {
       const int blocks = pass_blocks(isa_, tile_blocks_, blocks_ - b);
       const int64_t tiles = ceil_div(s.out_w, isa_.max_pixels[blocks]);
-      args.w = weights_.data() + b * args.w_step;
+      args.w = weights() + b * args.w_step;
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t output_row = (b * s.out_h + first + r) * s.out_w;
         for (int64_t t = 0; t < tiles; ++t) {
@@ -107,7 +98,7 @@ class ConvPlanes final : public ConvKernel {
           const int64_t offset = (output_row + begin) * kChannelBlock;
           args.a = buffer + r * s.stride_h * row_floats + begin;
           args.y = picture.y + offset;
-          args.rule = store_rule(epilogue_, bias_, b, picture.residual != nullptr ? picture.residual + offset : nullptr);
+          args.rule = store_rule(picture, b, offset);
           isa_.plane_tile[blocks][end - begin](args);
         }
       }
@@ -140,15 +131,9 @@ class ConvPlanes final : public ConvKernel {
     for (int64_t i = begin; i < end; ++i) to[i] = x[i * kStride + offset];
   }
 
-  const ConvShape shape_;
-  const ConvEpilogue epilogue_;
-  const IsaKernels& isa_;
-  const std::string name_;
-  const std::vector<float> bias_;
   const int64_t blocks_, k_count_, band_rows_;
   const int64_t phase_;
-  std::vector<float> weights_;      // (block, k, 16), k = (channel, tap)
-  std::vector<int64_t> offsets_;    // of product k in the buffer
+  std::vector<int64_t> offsets_;  // of product k in the buffer
   int tile_blocks_ = 1;
 };
 

@@ -14,25 +14,20 @@ namespace {
 // Transformed input of one group of tiles; beside the weights of a pass it stays in a core's second-level cache. Each
 // group goes over all weights, so where these come from memory it fills nearly all of that cache.
 constexpr int64_t kGroupBytes = 384 << 10, kGroupBytesStreamed = 768 << 10;
-constexpr int64_t kParallelMacs = 200000;
 
 // The (m+2)^2 matrix products of a section share one shape: tiles x in_blocks -> out_blocks. Buffers, in pixels of 16
 // floats: V (point, input block, tile) and, for one pass of output blocks, M (point, output block, tile). Each point
 // is one odd pixel further on than it needs, since powers of two would put all points into one set of the cache.
-class ConvWinograd final : public ConvKernel {
+class ConvWinograd final : public BlockedConv {
  public:
   ConvWinograd(const ConvShape& shape, const ConvOptions& options, const IsaKernels& isa, int m, const float* weights,
                const float* bias)
-      : shape_(shape),
-        epilogue_(options.epilogue),
-        isa_(isa),
+      : BlockedConv(shape, Layout::blocked(kChannelBlock), options, isa, "winograd_f" + std::to_string(m), bias),
         m_(m),
         points_((m + 2) * (m + 2)),
         weight_(isa.winograd_weight[m == 4 ? 1 : 0]),
         input_(isa.winograd_input[m == 4 ? 1 : 0]),
         output_(isa.winograd_output[m == 4 ? 1 : 0]),
-        name_("winograd_f" + std::to_string(m) + "_" + isa.name),
-        bias_(padded_bias(shape, bias)),
         tiles_w_(ceil_div(shape.out_w, m)),
         tiles_(ceil_div(shape.out_h, m) * tiles_w_) {
     int64_t floats = 0;
@@ -41,8 +36,8 @@ class ConvWinograd final : public ConvKernel {
       floats += points_ * section.in_blocks * section.out_blocks * kChannelBlock * kChannelBlock;
       in_blocks_ = std::max(in_blocks_, section.in_blocks);
     }
-    weights_ = Buffer(static_cast<size_t>(floats) * sizeof(float));
-    streamed_ = static_cast<int64_t>(weights_.bytes()) > kStreamedWeightBytes;
+    allocate_weights(floats);
+    streamed_ = weights_are_streamed();
     const int64_t tile_bytes = points_ * in_blocks_ * kPixelBytes;
     const int64_t group_bytes = streamed_ ? kGroupBytesStreamed : kGroupBytes;
     const int64_t groups = ceil_div(tiles_, std::max<int64_t>(group_bytes / tile_bytes, std::min<int64_t>(8, tiles_)));
@@ -55,19 +50,11 @@ class ConvWinograd final : public ConvKernel {
     }
   }
 
-  void run(const ConvArguments& args, ThreadPool& pool) const override {
-    for_each_picture(shape_, Layout::blocked(kChannelBlock), epilogue_, args, [&](const Picture& picture) {
-      run_picture(picture, static_cast<float*>(args.scratch), pool);
-    });
-  }
-
   size_t scratch_bytes(int threads) const override {
     const int64_t shared = static_cast<int64_t>(products_.size()) * input_floats(group_tiles_);
     const int64_t worker = input_floats(group_tiles_) + output_floats(group_tiles_) + patch_floats();
     return static_cast<size_t>(shared + threads * worker) * sizeof(float);
   }
-  size_t packed_bytes() const override { return weights_.bytes() + bias_.size() * sizeof(float); }
-  const char* name() const override { return name_.c_str(); }
 
  private:
   static constexpr int64_t kPixelBytes = kChannelBlock * sizeof(float);
@@ -87,7 +74,7 @@ class ConvWinograd final : public ConvKernel {
   void pack_weights(const WeightView& view, const Product& product) {
     const Section& section = product.section;
     const int64_t block_floats = section.in_blocks * kChannelBlock * kChannelBlock;
-    float* pass = static_cast<float*>(weights_.data()) + product.weights;
+    float* pass = weights() + product.weights;
     for (int64_t b = 0; b < section.out_blocks;) {
       const int blocks = pass_blocks(isa_, product.tiling.blocks, section.out_blocks - b);
       WinogradWeightArgs args;
@@ -108,8 +95,8 @@ class ConvWinograd final : public ConvKernel {
     }
   }
 
-  void run_picture(const Picture& picture, float* shared, ThreadPool& pool) const {
-    const int threads = shape_.macs() / shape_.n < kParallelMacs ? 1 : pool.size();
+  void run_picture(const Picture& picture, float* shared, ThreadPool& pool) const override {
+    const int threads = is_parallel() ? pool.size() : 1;
     const int64_t sections = static_cast<int64_t>(products_.size());
     const int64_t groups = ceil_div(tiles_, group_tiles_);
     float* workers = shared + sections * input_floats(group_tiles_);
@@ -210,10 +197,10 @@ class ConvWinograd final : public ConvKernel {
     args.k_blocks = section.in_blocks;
     args.y_step = count * kChannelBlock;
     args.rule = {kNoBias, nullptr, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
-    const float* weights = static_cast<const float*>(weights_.data()) + product.weights;
+    const float* packed = weights() + product.weights;
     for (int64_t b = out_begin; b < out_end;) {
       const int blocks = pass_blocks(isa_, product.tiling.blocks, out_end - b);
-      const float* pass = weights + b * points_ * block_floats;
+      const float* pass = packed + b * points_ * block_floats;
       const int64_t v_step = point_step(section.in_blocks * count), m_step = point_step(blocks * count);
       args.prefetch = prefetch_floats(blocks * block_floats);
       for (int64_t p = 0; p < points_; ++p) {
@@ -242,25 +229,18 @@ class ConvWinograd final : public ConvKernel {
       args.y = picture.y + offset;
       args.rows = static_cast<int>(std::min<int64_t>(m_, shape_.out_h - oh));
       args.cols = static_cast<int>(std::min<int64_t>(m_, shape_.out_w - ow));
-      args.rule = store_rule(epilogue_, bias_, out_block,
-                             picture.residual != nullptr ? picture.residual + offset : nullptr);
+      args.rule = store_rule(picture, out_block, offset);
       output_(args);
     }
   }
 
-  const ConvShape shape_;
-  const ConvEpilogue epilogue_;
-  const IsaKernels& isa_;
   const int m_;
   const int64_t points_;
   void (*const weight_)(const WinogradWeightArgs&);
   void (*const input_)(const WinogradInputArgs&);
   void (*const output_)(const WinogradOutputArgs&);
-  const std::string name_;
-  const std::vector<float> bias_;
   const int64_t tiles_w_, tiles_;
   std::vector<Product> products_;
-  Buffer weights_;
   bool streamed_ = false;
   int64_t in_blocks_ = 0;    // of the widest section
   int pass_blocks_ = 1;      // of the widest pass

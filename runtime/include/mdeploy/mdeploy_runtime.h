@@ -26,6 +26,7 @@
 extern "C" {
 #endif
 
+#define MDEPLOY_VERSION "0.1.0"
 #define MDEPLOY_ABI_VERSION 1
 #define MDEPLOY_MAX_RANK 8
 
@@ -67,7 +68,7 @@ typedef struct mdeploy_net mdeploy_net;
 typedef struct mdeploy_session mdeploy_session;
 
 MDEPLOY_API uint32_t mdeploy_abi_version(void);
-MDEPLOY_API const char* mdeploy_version(void);       // "0.1.0"
+MDEPLOY_API const char* mdeploy_version(void);       // MDEPLOY_VERSION of the library, "0.1.0"
 MDEPLOY_API const char* mdeploy_compiler_id(void);   // "clang 19.1.0"
 MDEPLOY_API const char* mdeploy_compiler_flags(void);
 MDEPLOY_API const char* mdeploy_build_type(void);
@@ -77,6 +78,16 @@ MDEPLOY_API const char* mdeploy_status_name(int32_t status);  // "ok", "check_fa
 // The operators that a net may hold, sorted, and the load-time passes in their order. NULL beyond the last.
 MDEPLOY_API size_t mdeploy_operator_count(void);
 MDEPLOY_API const char* mdeploy_operator_type(size_t index);
+// What the checks of a net know of an operator. Nothing is written, and MDEPLOY_USAGE returned, beyond the last.
+typedef struct mdeploy_operator_info {
+  size_t struct_size;
+  const char* type;
+  int32_t min_inputs, max_inputs;    // -1: any number
+  int32_t min_outputs, max_outputs;
+} mdeploy_operator_info;
+MDEPLOY_API mdeploy_status mdeploy_operator(size_t index, mdeploy_operator_info* info);
+// Whether output `output` of the operator may be the same blob as its input `input`.
+MDEPLOY_API int32_t mdeploy_operator_in_place(size_t index, size_t input, size_t output);
 MDEPLOY_API size_t mdeploy_pass_count(void);
 MDEPLOY_API const char* mdeploy_pass_name(size_t index);
 

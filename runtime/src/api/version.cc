@@ -1,6 +1,7 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 #include "cpu/isa.h"
+#include "ir/operator.h"
 #include "load/pass.h"
 #include "mdeploy/mdeploy_runtime.h"
 #include "ops/registry.h"
@@ -11,7 +12,7 @@
 extern "C" {
 
 uint32_t mdeploy_abi_version(void) { return MDEPLOY_ABI_VERSION; }
-const char* mdeploy_version(void) { return "0.1.0"; }
+const char* mdeploy_version(void) { return MDEPLOY_VERSION; }
 
 const char* mdeploy_compiler_id(void) {
 #if defined(__clang__)
@@ -46,6 +47,23 @@ const char* mdeploy_best_isa(void) { return mdeploy::isa_name(mdeploy::best_isa(
 size_t mdeploy_operator_count(void) { return mdeploy::operator_count(); }
 const char* mdeploy_operator_type(size_t index) {
   return index < mdeploy::operator_count() ? mdeploy::operator_at(index).type : nullptr;
+}
+
+mdeploy_status mdeploy_operator(size_t index, mdeploy_operator_info* info) {
+  if (info == nullptr || info->struct_size < sizeof(mdeploy_operator_info) || index >= mdeploy::operator_count()) {
+    return MDEPLOY_USAGE;
+  }
+  const mdeploy::OperatorInfo& found = mdeploy::operator_at(index);
+  info->type = found.type;
+  info->min_inputs = found.min_inputs;
+  info->max_inputs = found.max_inputs;
+  info->min_outputs = found.min_outputs;
+  info->max_outputs = found.max_outputs;
+  return MDEPLOY_OK;
+}
+
+int32_t mdeploy_operator_in_place(size_t index, size_t input, size_t output) {
+  return index < mdeploy::operator_count() && allows_in_place(mdeploy::operator_at(index).in_place, input, output);
 }
 
 size_t mdeploy_pass_count(void) { return mdeploy::all_passes().size(); }

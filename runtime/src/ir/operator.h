@@ -5,6 +5,7 @@
 #ifndef MDEPLOY_IR_OPERATOR_H_
 #define MDEPLOY_IR_OPERATOR_H_
 
+#include <cstddef>
 #include <cstdint>
 
 namespace mdeploy {
@@ -17,8 +18,19 @@ enum class InPlace : uint8_t {
   kNo,
   kFirst,   // output 0 over input 0
   kBinary,  // output 0 over input 0 or 1
-  kAny,     // any output over any input
+  kStatistics,  // output 0 over input 0, and of SpatialBN's statistics each over its own input
 };
+
+constexpr bool allows_in_place(InPlace rule, size_t input, size_t output) {
+  switch (rule) {
+    case InPlace::kNo: return false;
+    case InPlace::kFirst: return input == 0 && output == 0;
+    case InPlace::kBinary: return input <= 1 && output == 0;
+    case InPlace::kStatistics:  // inputs 3 to 6 are running and saved mean and variance, outputs 1 to 4 the same
+      return (input == 0 && output == 0) || (input >= 3 && input == output + 2);
+  }
+  return false;
+}
 
 // What an operator knows of the order of an image's elements. With an argument `order` of "NHWC" the graph builder puts
 // transpositions around the operator, so that operators themselves only know NCHW.

@@ -15,16 +15,6 @@ std::string arity(int min, int max) {
   return min == max ? cat(min) : cat(min, " to ", max);
 }
 
-bool in_place_allowed(InPlace rule, size_t input, size_t output) {
-  switch (rule) {
-    case InPlace::kNo: return false;
-    case InPlace::kFirst: return input == 0 && output == 0;
-    case InPlace::kBinary: return input <= 1 && output == 0;
-    case InPlace::kAny: return true;
-  }
-  return false;
-}
-
 Status check_arguments(const proto::OperatorDef& op) {
   std::vector<const proto::Argument*> sorted;
   for (const proto::Argument& argument : op.arguments) sorted.push_back(&argument);
@@ -86,7 +76,7 @@ Status check_operator(const proto::OperatorDef& op) {
   const size_t compared = std::min<size_t>(op.outputs.size(), 8);
   for (size_t o = 0; o < compared; ++o) {
     for (size_t i = 0; i < op.inputs.size(); ++i) {
-      if (op.inputs[i] == op.outputs[o] && !in_place_allowed(info->in_place, i, o)) {
+      if (op.inputs[i] == op.outputs[o] && !allows_in_place(info->in_place, i, o)) {
         return bad_input("output ", o, " is the same blob as input ", i, ", and ", op.type, " does not work in place");
       }
     }

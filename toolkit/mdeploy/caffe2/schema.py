@@ -100,7 +100,7 @@ _operator(
     (1, 5),
     args={"is_test": I, "epsilon": F, "momentum": F, "order": S, "num_batches": I},
     required=("is_test",),
-    inplace=((0, 0), (5, 3), (6, 4)),
+    inplace=((0, 0), (3, 1), (4, 2), (5, 3), (6, 4)),
 )
 _operator("InstanceNorm", 3, (1, 3), args={"epsilon": F, "order": S}, inplace=_FIRST)
 _operator("GroupNorm", 3, (1, 3), args={"group": I, "num_groups": I, "epsilon": F, "order": S, "is_test": I})
@@ -110,7 +110,8 @@ _operator("AffineChannel", 3, args={"order": S, "is_learnable": I}, inplace=_FIR
 _operator("Normalize", args={"axis": I})
 
 _operator("Relu Sigmoid Tanh Softsign Exp", inplace=_FIRST)
-_operator("Abs Sqr Log Reciprocal Negative Sqrt Rsqrt Ceil Floor Not Erf Sign", inplace=_FIRST)
+_operator("Abs Sqr Log Reciprocal Negative Sqrt Rsqrt Ceil Floor Erf Sign", inplace=_FIRST)
+_operator("Not")
 _operator("Sin Cos Tan Asin Acos Atan Sinh Cosh Cube Cbrt", inplace=_FIRST)
 _operator("Swish Gelu", args={"fast_gelu": I})
 _operator("Copy", args={})
@@ -131,7 +132,8 @@ _operator("Alias", inplace=_FIRST)
 
 _operator("Add Sub Mul", 2, args=_BROADCAST, inplace=_FIRST_OR_SECOND)
 _operator("Div", 2, args=_BROADCAST, inplace=_FIRST)
-_operator("EQ NE LT LE GT GE And Or Xor", 2, args=_BROADCAST)
+_operator("EQ NE LT LE GT GE", 2, args=_BROADCAST)
+_operator("And Or Xor", 2, args=_BROADCAST, inplace=_FIRST)
 _operator("Where Conditional", 3, args={"broadcast_on_rows": I})
 _operator("Pow", (1, 2), args={"exponent": F, **_BROADCAST}, inplace=_FIRST_OR_SECOND)
 _operator("Sum", (1, MANY), inplace=_FIRST)
@@ -166,20 +168,28 @@ _operator("ArgMax ArgMin", args={"axis": I, "keepdims": I})
 _operator("TopK", (1, 2), (2, 3), args={"k": I, "axis": I})
 
 _FILL: dict[str, ArgType] = {"shape": INTS, "extra_shape": INTS, "input_as_shape": I, "dtype": I}
-_operator("GivenTensorFill GivenTensorDoubleFill", (0, 1), args={**_FILL, "values": FLOATS}, required=("values",))
+_operator(
+    "GivenTensorFill GivenTensorDoubleFill",
+    (0, 1),
+    args={**_FILL, "values": FLOATS},
+    required=("values",),
+    inplace=_FIRST,
+)
 _operator(
     "GivenTensorIntFill GivenTensorInt64Fill GivenTensorInt16Fill GivenTensorBoolFill",
     (0, 1),
     args={**_FILL, "values": INTS},
     required=("values",),
+    inplace=_FIRST,
 )
 _operator(
     "GivenTensorStringFill GivenTensorByteStringToUInt8Fill",
     (0, 1),
     args={**_FILL, "values": STRINGS},
     required=("values",),
+    inplace=_FIRST,
 )
-_operator("ConstantFill", (0, 2), args={**_FILL, "value": F})
+_operator("ConstantFill", (0, 2), args={**_FILL, "value": F}, inplace=_FIRST)
 _operator("XavierFill MSRAFill", (0, 1), args=_FILL)
 _operator("UniformFill", (0, 3), args={**_FILL, "min": F, "max": F})
 _operator("GaussianFill", (0, 1), args={**_FILL, "mean": F, "std": F})

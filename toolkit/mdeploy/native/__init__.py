@@ -37,6 +37,7 @@ __all__ = [
     "library_path",
     "load_net",
     "load_passes",
+    "operator_rules",
     "operators",
     "preprocess",
     "version",
@@ -82,6 +83,33 @@ def operators() -> list[str]:
     """Return the types of the operators that a net may hold, sorted."""
     library = abi.library()
     return [abi.text(library.mdeploy_operator_type(index)) for index in range(library.mdeploy_operator_count())]
+
+
+@dataclass(frozen=True)
+class OperatorRules:
+    """What the runtime's checks know of an operator: least and most inputs and outputs, None for any number; whether
+    an output may be the same blob as an input is asked by index."""
+
+    type: str
+    inputs: tuple[int, int | None]
+    outputs: tuple[int, int | None]
+    index: int
+
+    def allows_inplace(self, input_index: int, output_index: int) -> bool:
+        """Whether output ``output_index`` may be the blob of input ``input_index``."""
+        return bool(abi.library().mdeploy_operator_in_place(self.index, input_index, output_index))
+
+
+def operator_rules() -> list[OperatorRules]:
+    """Return what the runtime knows of each operator of ``operators()``."""
+    library = abi.library()
+    rules = []
+    for index in range(library.mdeploy_operator_count()):
+        info = abi.OperatorInfoStruct(struct_size=ctypes.sizeof(abi.OperatorInfoStruct))
+        abi.check(library.mdeploy_operator(index, byref(info)), abi.new_error())
+        most = [count if count >= 0 else None for count in (info.max_inputs, info.max_outputs)]
+        rules.append(OperatorRules(abi.text(info.type), (info.min_inputs, most[0]), (info.min_outputs, most[1]), index))
+    return rules
 
 
 def load_passes() -> list[str]:

@@ -85,6 +85,17 @@ class OpProfileStruct(Structure):
     ]
 
 
+class OperatorInfoStruct(Structure):
+    _fields_ = [
+        ("struct_size", c_size_t),
+        ("type", c_char_p),
+        ("min_inputs", c_int32),
+        ("max_inputs", c_int32),
+        ("min_outputs", c_int32),
+        ("max_outputs", c_int32),
+    ]
+
+
 class PreprocessSpecStruct(Structure):
     _fields_ = [
         ("struct_size", c_size_t),
@@ -147,6 +158,8 @@ _SIGNATURES: list[tuple[str, Any, list[Any]]] = [
     ("mdeploy_best_isa", c_char_p, []),
     ("mdeploy_operator_count", c_size_t, []),
     ("mdeploy_operator_type", c_char_p, [c_size_t]),
+    ("mdeploy_operator", c_int32, [c_size_t, POINTER(OperatorInfoStruct)]),
+    ("mdeploy_operator_in_place", c_int32, [c_size_t, c_size_t, c_size_t]),
     ("mdeploy_pass_count", c_size_t, []),
     ("mdeploy_pass_name", c_char_p, [c_size_t]),
     (

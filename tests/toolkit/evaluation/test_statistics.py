@@ -4,9 +4,15 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
+from mdeploy.deployment.package.cross import harness
+from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS
 from mdeploy.evaluation.statistics import Share, Times
+from mdeploy.formats.artifact import Artifact
+from mdeploy.formats.report import Report, find_report_line
 
 
 # Newcombe, "Two-sided confidence intervals for the single proportion" (1998), table I, method 3 (Wilson's score).
@@ -32,5 +38,16 @@ def test_times() -> None:
         (1, 51, 91, 100, 101)
     )
     assert times.mean_ms == pytest.approx(51)
-    assert times.std_ms == pytest.approx(29.3002, abs=1e-4)  # sqrt(101 * 102 / 12)
+    assert times.std_ms == pytest.approx(29.1548, abs=1e-4)  # of the population: sqrt((101 * 101 - 1) / 12)
     assert Times.of([0.002]).std_ms == 0.0
+
+
+def test_times_are_summarised_as_the_harness_does(tiny_artifact: Artifact) -> None:
+    command = [harness("host"), *HARNESS_ARGUMENTS, "--warmup", "0", "--runs", "9"]
+    done = subprocess.run(command, cwd=tiny_artifact.path, capture_output=True, text=True, check=True)
+    latency = Report.from_text(find_report_line(done.stdout) or "").latency_ms
+    assert latency is not None
+    times = Times.of([sample / 1e3 for sample in latency.samples])
+    found = (times.mean_ms, times.std_ms, times.min_ms, times.p50_ms, times.p90_ms, times.p99_ms, times.max_ms)
+    expected = (latency.mean, latency.std, latency.min, latency.p50, latency.p90, latency.p99, latency.max)
+    assert found == pytest.approx(expected, abs=2e-6)  # the report keeps nanoseconds

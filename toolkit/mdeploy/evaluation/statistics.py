@@ -45,7 +45,8 @@ class Share:
 
 @dataclass(frozen=True)
 class Times:
-    """Milliseconds per image. Percentiles interpolate linearly between the closest ranks."""
+    """Milliseconds per image. As in a report, the standard deviation is the population's and percentiles interpolate
+    linearly between the closest ranks."""
 
     mean_ms: float
     std_ms: float
@@ -60,8 +61,7 @@ class Times:
         """Summarise times in seconds."""
         ms = np.asarray(seconds, np.float64) * 1e3
         p50, p90, p99 = (float(v) for v in np.percentile(ms, (50, 90, 99), method="linear"))
-        std = float(ms.std(ddof=1)) if ms.size > 1 else 0.0
-        return cls(float(ms.mean()), std, float(ms.min()), p50, p90, p99, float(ms.max()))
+        return cls(float(ms.mean()), float(ms.std()), float(ms.min()), p50, p90, p99, float(ms.max()))
 
     def to_json(self) -> dict[str, float]:
         """Return plain JSON values."""

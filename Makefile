@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 START := $(shell date +%s)
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
-# Where torch is taken from, if not from PyPI: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+# Where torch is taken from, if not from PyPI, such as PyTorch's own index for the CPU: make demo TORCH_INDEX=URL
 TORCH_INDEX ?=
 export TORCH_INDEX
 export PACKAGES

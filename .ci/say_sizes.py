@@ -17,7 +17,7 @@ _SIZES = {
 }
 _CUDA = """\
   2.5 GB of it are CUDA libraries, without which PyPI's torch for Linux does not start, GPU or none. PyTorch's own index
-  has a build without them: make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu"""
+  for the CPU has a build without them: make demo TORCH_INDEX=URL"""
 
 
 def main(which: str) -> None:

@@ -184,7 +184,25 @@ MDEPLOY_API void mdeploy_session_reset_profile(mdeploy_session* session);
 
 // --------------------------------------------------------------------------------------------- preprocessing
 typedef enum mdeploy_color_order { MDEPLOY_RGB = 0, MDEPLOY_BGR = 1, MDEPLOY_GRAY = 2 } mdeploy_color_order;
-typedef enum mdeploy_resize_mode { MDEPLOY_BILINEAR = 0, MDEPLOY_NEAREST = 1 } mdeploy_resize_mode;
+typedef enum mdeploy_resize_mode {
+  MDEPLOY_BILINEAR = 0,
+  MDEPLOY_NEAREST = 1,
+  MDEPLOY_BOX = 2,
+  MDEPLOY_BICUBIC = 3,  // a = -0.5
+  MDEPLOY_LANCZOS = 4   // three lobes
+} mdeploy_resize_mode;
+// How a resize computes, which decides every pixel's last bits. Models are trained with one of the others.
+typedef enum mdeploy_resize_arithmetic {
+  MDEPLOY_UNROUNDED = 0,  // bilinear or nearest, in float32 and never rounded: artifacts that do not say
+  MDEPLOY_PILLOW = 1,     // as Pillow 13 resizes an image, to the bit: fixed point, 8 bits after each of two passes
+  MDEPLOY_TENSOR = 2,     // as torchvision resizes a float tensor: float32
+  MDEPLOY_PILLOW_12 = 3   // as Pillow did before 13: the horizontal pass is always the first
+} mdeploy_resize_arithmetic;
+typedef enum mdeploy_pixel_scale {
+  MDEPLOY_SCALE_0_1 = 0,      // then mean and std
+  MDEPLOY_SCALE_0_255 = 1,    // mean and std do not count
+  MDEPLOY_SCALE_MINUS1_1 = 2  // pixel / 127.5 - 1; mean and std do not count
+} mdeploy_pixel_scale;
 
 // x = (pixel / 255 - mean) / std after resizing and a centre crop: the manifest's input, field by field.
 typedef struct mdeploy_preprocess_spec {
@@ -197,14 +215,33 @@ typedef struct mdeploy_preprocess_spec {
   int32_t nhwc;                            // 0: NCHW planes, 1: interleaved
   float mean[4];
   float std[4];
+  // A struct_size without what follows means that it is all zero. With MDEPLOY_UNROUNDED nothing of it counts.
+  int32_t arithmetic;                      // mdeploy_resize_arithmetic
+  int32_t no_antialias;                    // 1: a filter is not widened when it shrinks
+  int32_t scale;                           // mdeploy_pixel_scale
+  int32_t letterbox;                       // 1: fit into resize_height x resize_width, aspect kept, in its middle
+  int32_t crop_round_down;                 // 1: half a pixel of a crop's margin is cut off, not rounded to even
+  int32_t has_background;                  // 1: alpha is blended over `background`; 0: it is ignored
+  uint8_t fill[4];                         // R, G, B around a letterbox, and around an image smaller than the crop
+  uint8_t background[4];                   // R, G, B
 } mdeploy_preprocess_spec;
 
 // Turns an RGBA8 picture (row stride in bytes) into the input tensor `output` (float32; `output->dims` must be what
-// the spec gives for a picture of this size). Bilinear uses half-pixel centres and antialiasing when it shrinks,
-// as Pillow does.
+// the spec gives for a picture of this size). Filters use half-pixel centres and are widened when they shrink, as
+// Pillow's are.
 MDEPLOY_API mdeploy_status mdeploy_preprocess(const uint8_t* rgba, int32_t width, int32_t height, size_t stride,
                                               const mdeploy_preprocess_spec* spec, mdeploy_tensor* output,
                                               mdeploy_error* error);
+
+// Gives `count` rows of RGBA8 from row `first_row`, 4 * width bytes each without gaps, valid until the next call; NULL
+// ends the work with MDEPLOY_BAD_INPUT.
+typedef const uint8_t* (*mdeploy_row_reader)(void* user, int32_t first_row, int32_t count);
+
+// The same for a picture that is not in memory as a whole: rows are asked for in bands, from top to bottom, those that
+// a crop leaves out are not asked for. Not for MDEPLOY_UNROUNDED.
+MDEPLOY_API mdeploy_status mdeploy_preprocess_rows(mdeploy_row_reader reader, void* user, int32_t width,
+                                                   int32_t height, const mdeploy_preprocess_spec* spec,
+                                                   mdeploy_tensor* output, mdeploy_error* error);
 
 #ifdef __cplusplus
 }

@@ -3,6 +3,7 @@
 //
 // The C ABI: arguments checked, exceptions caught, errors written into the caller's struct.
 #include <algorithm>
+#include <cstddef>
 #include <cstring>
 #include <new>
 
@@ -289,14 +290,45 @@ void mdeploy_session_reset_profile(mdeploy_session* session) {
   if (session != nullptr) session->session->reset_profile();
 }
 
+}  // extern "C"
+
+namespace {
+
+// Callers of before the arithmetic was a choice give a struct that ends there.
+Status whole_spec(const mdeploy_preprocess_spec* given, const mdeploy_tensor* output, mdeploy_preprocess_spec* spec) {
+  if (given == nullptr || output == nullptr) return mdeploy::usage_error("a null pointer");
+  if (given->struct_size < offsetof(mdeploy_preprocess_spec, arithmetic) ||
+      output->struct_size < sizeof(mdeploy_tensor)) {
+    return mdeploy::usage_error("struct_size is wrong");
+  }
+  constexpr size_t kFirst = offsetof(mdeploy_preprocess_spec, arithmetic);
+  const bool chosen = given->struct_size >= sizeof *spec && given->arithmetic != MDEPLOY_UNROUNDED;
+  *spec = {};
+  std::memcpy(spec, given, chosen ? sizeof *spec : kFirst);
+  return {};
+}
+
+}  // namespace
+
+extern "C" {
+
 mdeploy_status mdeploy_preprocess(const uint8_t* rgba, int32_t width, int32_t height, size_t stride,
                                   const mdeploy_preprocess_spec* spec, mdeploy_tensor* output, mdeploy_error* error) {
   return guarded(error, [&]() -> Status {
-    if (rgba == nullptr || spec == nullptr || output == nullptr) return mdeploy::usage_error("a null pointer");
-    if (spec->struct_size < sizeof(mdeploy_preprocess_spec) || output->struct_size < sizeof(mdeploy_tensor)) {
-      return mdeploy::usage_error("struct_size is wrong");
-    }
-    return mdeploy::preprocess(rgba, width, height, stride, *spec, *output);
+    mdeploy_preprocess_spec whole;
+    MDEPLOY_TRY(whole_spec(spec, output, &whole));
+    if (rgba == nullptr) return mdeploy::usage_error("a null pointer");
+    return mdeploy::preprocess(rgba, width, height, stride, whole, *output);
+  });
+}
+
+mdeploy_status mdeploy_preprocess_rows(mdeploy_row_reader reader, void* user, int32_t width, int32_t height,
+                                       const mdeploy_preprocess_spec* spec, mdeploy_tensor* output,
+                                       mdeploy_error* error) {
+  return guarded(error, [&]() -> Status {
+    mdeploy_preprocess_spec whole;
+    MDEPLOY_TRY(whole_spec(spec, output, &whole));
+    return mdeploy::preprocess_rows(reader, user, width, height, whole, *output);
   });
 }
 

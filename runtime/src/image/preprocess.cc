@@ -3,9 +3,12 @@
 #include "image/preprocess.h"
 
 #include <cmath>
-#include <vector>
 
-#include "image/resample.h"
+#include "image/geometry.h"
+#include "image/resize.h"
+#include "image/row_source.h"
+#include "image/tensor_writer.h"
+#include "image/unrounded.h"
 
 namespace mdeploy {
 namespace {
@@ -13,117 +16,106 @@ namespace {
 constexpr int64_t kMaxSide = 32768;
 constexpr int64_t kMaxOutputPixels = int64_t{1} << 26;
 
-struct Size {
-  int64_t h = 0, w = 0;
-};
+bool is_flag(int32_t value) { return value == 0 || value == 1; }
 
-Status check(const uint8_t* rgba, Size picture, size_t stride, const mdeploy_preprocess_spec& spec) {
-  if (rgba == nullptr) return usage_error("preprocess: no picture");
-  if (picture.w < 1 || picture.h < 1 || picture.w > kMaxSide || picture.h > kMaxSide) {
-    return bad_input("preprocess: a picture of ", picture.w, "x", picture.h, " is out of range (1 to ", kMaxSide, ")");
-  }
-  if (stride < static_cast<size_t>(picture.w) * 4) {
-    return usage_error("preprocess: a row of ", picture.w, " pixels needs ", picture.w * 4, " bytes, stride is ",
-                       stride);
-  }
+Status check_spec(const mdeploy_preprocess_spec& spec) {
   if (spec.color_order < MDEPLOY_RGB || spec.color_order > MDEPLOY_GRAY) {
     return usage_error("preprocess: unknown colour order ", spec.color_order);
   }
-  if (spec.resize_mode != MDEPLOY_BILINEAR && spec.resize_mode != MDEPLOY_NEAREST) {
+  if (spec.arithmetic < MDEPLOY_UNROUNDED || spec.arithmetic > MDEPLOY_PILLOW_12) {
+    return usage_error("preprocess: unknown arithmetic ", spec.arithmetic);
+  }
+  const int32_t last_mode = spec.arithmetic == MDEPLOY_UNROUNDED ? MDEPLOY_NEAREST : MDEPLOY_LANCZOS;
+  if (spec.resize_mode < MDEPLOY_BILINEAR || spec.resize_mode > last_mode) {
     return usage_error("preprocess: unknown resize mode ", spec.resize_mode);
+  }
+  if (spec.arithmetic == MDEPLOY_TENSOR &&
+      (spec.resize_mode == MDEPLOY_BOX || spec.resize_mode == MDEPLOY_LANCZOS)) {
+    return usage_error("preprocess: tensors are resized by nearest, bilinear or bicubic, not by mode ",
+                       spec.resize_mode);
+  }
+  if (spec.scale < MDEPLOY_SCALE_0_1 || spec.scale > MDEPLOY_SCALE_MINUS1_1) {
+    return usage_error("preprocess: unknown scale ", spec.scale);
+  }
+  if (!is_flag(spec.no_antialias) || !is_flag(spec.letterbox) || !is_flag(spec.crop_round_down) ||
+      !is_flag(spec.has_background)) {
+    return usage_error("preprocess: a flag is neither 0 nor 1");
   }
   for (int32_t side : {spec.resize_short_side, spec.resize_height, spec.resize_width, spec.crop_height,
                        spec.crop_width}) {
     if (side < 0 || side > kMaxSide) return usage_error("preprocess: a side of ", side, " is out of range");
   }
+  const int channels = spec.color_order == MDEPLOY_GRAY ? 1 : 3;
+  for (int c = 0; c < channels; ++c) {
+    if (!(std::fabs(spec.std[c]) > 0.0f) || !std::isfinite(spec.mean[c]) || !std::isfinite(spec.std[c])) {
+      return bad_input("preprocess: mean and std must be finite and std not zero");
+    }
+  }
   return {};
 }
 
-// torchvision's rule for the short side: the long one is cut to an integer.
-Size resized(Size picture, const mdeploy_preprocess_spec& spec) {
-  if (spec.resize_height > 0 && spec.resize_width > 0) return {spec.resize_height, spec.resize_width};
-  const int64_t side = spec.resize_short_side;
-  if (side == 0) return picture;
-  if (picture.w <= picture.h) return {side * picture.h / picture.w, side};
-  return {side, side * picture.w / picture.h};
-}
-
-}  // namespace
-
-Status preprocess(const uint8_t* rgba, int64_t width, int64_t height, size_t stride,
-                  const mdeploy_preprocess_spec& spec, mdeploy_tensor& output) {
-  const Size picture{height, width};
-  MDEPLOY_TRY(check(rgba, picture, stride, spec));
-  const Size scaled = resized(picture, spec);
-  const bool crops = spec.crop_height > 0 && spec.crop_width > 0;
-  const Size out = crops ? Size{spec.crop_height, spec.crop_width} : scaled;
-  if (out.h > scaled.h || out.w > scaled.w) {
-    return bad_input("preprocess: a crop of ", out.w, "x", out.h, " does not fit into a picture of ", scaled.w, "x",
-                     scaled.h);
+// What the caller gives fits together: the spec, the picture's size and the tensor.
+Status check(int64_t width, int64_t height, const mdeploy_preprocess_spec& spec, const mdeploy_tensor& output) {
+  if (width < 1 || height < 1 || width > kMaxSide || height > kMaxSide) {
+    return bad_input("preprocess: a picture of ", width, "x", height, " is out of range (1 to ", kMaxSide, ")");
+  }
+  MDEPLOY_TRY(check_spec(spec));
+  const ImageGeometry geometry = image_geometry(height, width, spec);
+  const ImageAxis &y = geometry.y, &x = geometry.x;
+  if (spec.arithmetic == MDEPLOY_UNROUNDED && (y.padded() || x.padded())) {
+    return bad_input("preprocess: a crop of ", y.out, "x", x.out, " does not fit into a picture of ", x.scaled, "x",
+                     y.scaled);
   }
   const int64_t channels = spec.color_order == MDEPLOY_GRAY ? 1 : 3;
-  const int64_t expected[4] = {1, spec.nhwc ? out.h : channels, spec.nhwc ? out.w : out.h,
-                               spec.nhwc ? channels : out.w};
+  const int64_t expected[4] = {1, spec.nhwc ? y.out : channels, spec.nhwc ? x.out : y.out,
+                               spec.nhwc ? channels : x.out};
   const bool fits = output.rank == 4 && output.dims[0] == expected[0] && output.dims[1] == expected[1] &&
                     output.dims[2] == expected[2] && output.dims[3] == expected[3];
   if (!fits || output.dtype != MDEPLOY_FLOAT32) {
     return bad_input("preprocess: a picture of ", width, "x", height, " becomes a float32 tensor of (1, ", expected[1],
                      ", ", expected[2], ", ", expected[3], "), which is not the input's shape");
   }
-  if (out.h * out.w > kMaxOutputPixels) return bad_input("preprocess: ", out.w, "x", out.h, " pixels are too many");
-  if (output.data == nullptr || output.bytes < static_cast<size_t>(channels * out.h * out.w) * sizeof(float)) {
+  if (y.out * x.out > kMaxOutputPixels) return bad_input("preprocess: ", x.out, "x", y.out, " pixels are too many");
+  if (output.data == nullptr || output.bytes < static_cast<size_t>(channels * y.out * x.out) * sizeof(float)) {
     return usage_error("preprocess: the output buffer is too small");
   }
-  for (int64_t c = 0; c < channels; ++c) {
-    if (!(std::fabs(spec.std[c]) > 0.0f) || !std::isfinite(spec.mean[c]) || !std::isfinite(spec.std[c])) {
-      return bad_input("preprocess: mean and std must be finite and std not zero");
-    }
-  }
-
-  // Centre crop as torchvision rounds it: half to even.
-  const auto mode = static_cast<mdeploy_resize_mode>(spec.resize_mode);
-  const auto margin = [](int64_t whole, int64_t part) {
-    return static_cast<int64_t>(std::nearbyint(static_cast<double>(whole - part) / 2.0));
-  };
-  const ResampleTable columns = make_resample_table(mode, width, scaled.w, margin(scaled.w, out.w), out.w);
-  const ResampleTable rows = make_resample_table(mode, height, scaled.h, margin(scaled.h, out.h), out.h);
-  const int64_t first_row = rows.first.front();
-  const int64_t last_row = rows.first.back() + rows.count.back();
-
-  // Horizontal pass: rows that the vertical one reads, as interleaved RGB floats of 0..255.
-  std::vector<float> lines(static_cast<size_t>((last_row - first_row) * out.w * 3));
-  for (int64_t y = first_row; y < last_row; ++y) {
-    const uint8_t* source = rgba + static_cast<size_t>(y) * stride;
-    float* line = lines.data() + (y - first_row) * out.w * 3;
-    for (int64_t x = 0; x < out.w; ++x) {
-      const float* weights = columns.weights.data() + x * columns.width;
-      const uint8_t* pixel = source + columns.first[x] * 4;
-      float sum[3] = {0, 0, 0};
-      for (int64_t k = 0; k < columns.count[x]; ++k) {
-        for (int c = 0; c < 3; ++c) sum[c] += weights[k] * static_cast<float>(pixel[k * 4 + c]);
-      }
-      for (int c = 0; c < 3; ++c) line[x * 3 + c] = sum[c];
-    }
-  }
-
-  auto* y = static_cast<float*>(output.data);
-  for (int64_t i = 0; i < out.h; ++i) {
-    const float* weights = rows.weights.data() + i * rows.width;
-    const float* base = lines.data() + (rows.first[i] - first_row) * out.w * 3;
-    for (int64_t j = 0; j < out.w; ++j) {
-      float rgb[3] = {0, 0, 0};
-      for (int64_t k = 0; k < rows.count[i]; ++k) {
-        for (int c = 0; c < 3; ++c) rgb[c] += weights[k] * base[(k * out.w + j) * 3 + c];
-      }
-      if (spec.color_order == MDEPLOY_GRAY) rgb[0] = 0.299f * rgb[0] + 0.587f * rgb[1] + 0.114f * rgb[2];
-      for (int64_t c = 0; c < channels; ++c) {
-        const float value = rgb[spec.color_order == MDEPLOY_BGR ? 2 - c : c];
-        const float normal = (value / 255.0f - spec.mean[c]) / spec.std[c];
-        y[spec.nhwc ? (i * out.w + j) * channels + c : (c * out.h + i) * out.w + j] = normal;
-      }
-    }
-  }
   return {};
+}
+
+Status preprocess_from(RowSource& source, const mdeploy_preprocess_spec& spec, const ImageGeometry& geometry,
+                       const mdeploy_tensor& output) {
+  TensorWriter writer(spec, geometry, static_cast<float*>(output.data));
+  return spec.arithmetic == MDEPLOY_TENSOR ? resize_as_tensor(source, spec, geometry, writer)
+                                           : resize_as_pillow(source, spec, geometry, writer);
+}
+
+}  // namespace
+
+Status preprocess(const uint8_t* rgba, int64_t width, int64_t height, size_t stride,
+                  const mdeploy_preprocess_spec& spec, mdeploy_tensor& output) {
+  if (rgba == nullptr) return usage_error("preprocess: no picture");
+  MDEPLOY_TRY(check(width, height, spec, output));
+  if (stride < static_cast<size_t>(width) * 4) {
+    return usage_error("preprocess: a row of ", width, " pixels needs ", width * 4, " bytes, stride is ", stride);
+  }
+  const ImageGeometry geometry = image_geometry(height, width, spec);
+  if (spec.arithmetic == MDEPLOY_UNROUNDED) {
+    preprocess_unrounded(rgba, stride, spec, geometry, static_cast<float*>(output.data));
+    return {};
+  }
+  RowsInMemory source(rgba, stride);
+  return preprocess_from(source, spec, geometry, output);
+}
+
+Status preprocess_rows(mdeploy_row_reader reader, void* user, int64_t width, int64_t height,
+                       const mdeploy_preprocess_spec& spec, mdeploy_tensor& output) {
+  if (reader == nullptr) return usage_error("preprocess: no reader of rows");
+  MDEPLOY_TRY(check(width, height, spec, output));
+  if (spec.arithmetic == MDEPLOY_UNROUNDED) {
+    return usage_error("preprocess: a spec that names no arithmetic takes a whole picture");
+  }
+  RowsFromReader source(reader, user, width, height);
+  return preprocess_from(source, spec, image_geometry(height, width, spec), output);
 }
 
 }  // namespace mdeploy

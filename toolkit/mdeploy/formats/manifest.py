@@ -21,6 +21,7 @@ import numpy as np
 from mdeploy.errors import InputError
 from mdeploy.formats import typed
 from mdeploy.formats.json_text import read_json
+from mdeploy.formats.preprocessing import Preprocessing
 from mdeploy.formats.schema import DocumentSchema, validate
 from mdeploy.tensors import TensorSpec
 
@@ -78,7 +79,10 @@ class Resize:
 
 @dataclass(frozen=True)
 class InputSpec(TensorSpec):
-    """One input of the net, and how an image becomes it: resize, crop, then (pixel / 255 - mean) / std."""
+    """One input of the net, and how an image becomes it: resize, crop, then (pixel / 255 - mean) / std.
+
+    ``preprocessing`` says more and takes the place of ``resize`` and ``crop``.
+    """
 
     layout: str | None = None
     color_order: str | None = None
@@ -86,6 +90,20 @@ class InputSpec(TensorSpec):
     std: tuple[float, ...] | None = None
     resize: Resize | None = None
     crop: tuple[int, int] | None = None
+    preprocessing: Preprocessing | None = None
+
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width that the net takes; None where the input is no image."""
+        if self.layout is None:
+            return None
+        height, width = self.shape[2:4] if self.layout == "NCHW" else self.shape[1:3]
+        return height, width
+
+    @property
+    def channels(self) -> int:
+        """Of an image."""
+        return self.shape[1 if self.layout == "NCHW" else 3]
 
     @classmethod
     def from_json(cls, data: Any, where: str) -> InputSpec:
@@ -256,13 +274,17 @@ def _check_consistency(manifest: Manifest, where: str) -> None:
 def _check_input(spec: InputSpec, key: str) -> None:
     if spec.resize is not None and (spec.resize.short_side is None) == (spec.resize.size is None):
         raise InputError(f"{key}.resize: exactly one of short_side and size must be given")
+    if spec.preprocessing is not None:
+        if spec.resize is not None or spec.crop is not None:
+            raise InputError(f"{key}: preprocessing takes the place of resize and crop")
+        spec.preprocessing.check(f"{key}.preprocessing")
     if (spec.mean is None) != (spec.std is None):
         raise InputError(f"{key}: mean and std go together")
     if spec.layout is None:
         return
     if len(spec.shape) != 4:
         raise InputError(f"{key}.shape: an image of layout {spec.layout} has 4 dimensions, got {list(spec.shape)}")
-    channels = spec.shape[1 if spec.layout == "NCHW" else 3]
+    channels = spec.channels
     for name, values in (("mean", spec.mean), ("std", spec.std)):
         if values is not None and len(values) != channels:
             raise InputError(f"{key}.{name}: {len(values)} values for {channels} channels")
@@ -282,12 +304,13 @@ def _input_from_json(item: Mapping[str, Any]) -> InputSpec:
         std=None if std is None else tuple(float(value) for value in std),
         resize=None if resize is None else Resize(resize["mode"], resize.get("short_side"), _pair(resize.get("size"))),
         crop=_pair(item.get("crop")),
+        preprocessing=Preprocessing.from_json(item.get("preprocessing")),
     )
 
 
 def _input_to_json(spec: InputSpec) -> dict[str, Any]:
     resize = spec.resize
-    return {
+    data: dict[str, Any] = {
         "name": spec.name,
         "shape": list(spec.shape),
         "dtype": spec.dtype,
@@ -304,6 +327,9 @@ def _input_to_json(spec: InputSpec) -> dict[str, Any]:
         },
         "crop": None if spec.crop is None else list(spec.crop),
     }
+    if spec.preprocessing is not None:
+        data["preprocessing"] = spec.preprocessing.to_json()
+    return data
 
 
 def _pass_to_json(record: PassRecord) -> dict[str, Any]:

@@ -12,19 +12,18 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
-from ctypes import byref, c_char_p, c_float, c_int32
+from ctypes import byref, c_int32
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from mdeploy.caffe2.pair import NetPair
-from mdeploy.errors import InputError, UsageError
-from mdeploy.formats.manifest import InputSpec
+from mdeploy.errors import UsageError
 from mdeploy.native import abi
 from mdeploy.native.abi import ABI_VERSION, library_path
+from mdeploy.native.preprocessing import preprocess, preprocess_rows
 from mdeploy.tensors import Array, TensorSpec
 
 __all__ = [
@@ -40,11 +39,9 @@ __all__ = [
     "operator_rules",
     "operators",
     "preprocess",
+    "preprocess_rows",
     "version",
 ]
-
-_COLOR_ORDERS = {"rgb": 0, "bgr": 1, "gray": 2}
-_RESIZE_MODES = {"bilinear": 0, "nearest": 1}
 
 
 @dataclass(frozen=True)
@@ -304,41 +301,3 @@ class NativeSession(_Handle):
     def reset_profile(self) -> None:
         """Start the operators' times anew."""
         abi.library().mdeploy_session_reset_profile(self._handle)
-
-
-def preprocess(rgba: npt.NDArray[np.uint8], spec: InputSpec) -> npt.NDArray[np.float32]:
-    """Turn an RGBA image (height, width, 4) into the input tensor of ``spec``, with the runtime's own code.
-
-    Raises ``InputError`` when the result would not have the input's shape, and when the input is no image.
-    """
-    if spec.layout is None or spec.dtype != "float32":
-        raise InputError(f"input {spec.name} does not take an image")
-    if rgba.ndim != 3 or rgba.shape[2] != 4 or rgba.dtype != np.uint8:
-        raise UsageError(f"an RGBA image has shape (height, width, 4) and dtype uint8, not {rgba.shape} {rgba.dtype}")
-    channels = spec.shape[1] if spec.layout == "NCHW" else spec.shape[3]
-    resize = spec.resize
-    size = resize.size if resize and resize.size else (0, 0)
-    crop = spec.crop or (0, 0)
-    fields = abi.PreprocessSpecStruct(
-        struct_size=ctypes.sizeof(abi.PreprocessSpecStruct),
-        color_order=_COLOR_ORDERS[spec.color_order or ("gray" if channels == 1 else "rgb")],
-        resize_mode=_RESIZE_MODES[resize.mode if resize else "bilinear"],
-        resize_short_side=(resize.short_side or 0) if resize else 0,
-        resize_height=size[0],
-        resize_width=size[1],
-        crop_height=crop[0],
-        crop_width=crop[1],
-        nhwc=int(spec.layout == "NHWC"),
-        mean=(c_float * 4)(*(spec.mean or (0.0,) * channels)),
-        std=(c_float * 4)(*(spec.std or (1.0,) * channels)),
-    )
-    output = np.empty(spec.shape, np.float32)
-    tensor, error = abi.tensor_struct(output), abi.new_error()
-    pixels = np.ascontiguousarray(rgba)
-    height, width = pixels.shape[:2]
-    source = pixels.ctypes.data_as(c_char_p)
-    status = abi.library().mdeploy_preprocess(
-        source, width, height, width * 4, byref(fields), byref(tensor), byref(error)
-    )
-    abi.check(status, error)
-    return output

@@ -8,7 +8,19 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
-from ctypes import POINTER, Structure, c_char, c_char_p, c_double, c_float, c_int32, c_int64, c_size_t, c_uint64
+from ctypes import (
+    POINTER,
+    Structure,
+    c_char,
+    c_char_p,
+    c_double,
+    c_float,
+    c_int32,
+    c_int64,
+    c_size_t,
+    c_uint8,
+    c_uint64,
+)
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn
@@ -109,7 +121,19 @@ class PreprocessSpecStruct(Structure):
         ("nhwc", c_int32),
         ("mean", c_float * 4),
         ("std", c_float * 4),
+        ("arithmetic", c_int32),
+        ("no_antialias", c_int32),
+        ("scale", c_int32),
+        ("letterbox", c_int32),
+        ("crop_round_down", c_int32),
+        ("has_background", c_int32),
+        ("fill", c_uint8 * 4),
+        ("background", c_uint8 * 4),
     ]
+
+
+ROW_READER = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_void_p, c_int32, c_int32)
+"""Gives rows of an image: (user, first row, count) to an address, or None to stop."""
 
 
 def library_path() -> Path:
@@ -202,6 +226,19 @@ _SIGNATURES: list[tuple[str, Any, list[Any]]] = [
             c_int32,
             c_int32,
             c_size_t,
+            POINTER(PreprocessSpecStruct),
+            POINTER(TensorStruct),
+            POINTER(ErrorStruct),
+        ],
+    ),
+    (
+        "mdeploy_preprocess_rows",
+        c_int32,
+        [
+            ROW_READER,
+            ctypes.c_void_p,
+            c_int32,
+            c_int32,
             POINTER(PreprocessSpecStruct),
             POINTER(TensorStruct),
             POINTER(ErrorStruct),

@@ -263,7 +263,7 @@ class TestCut:
     def test_weights_come_with_what_makes_them(self) -> None:
         part = cut_nets(NetPair(self.INIT, self.PREDICT), {"a"}, "b", "n")
         assert (part.inputs, part.weights, part.operators) == (("a",), ("v2",), (2,))
-        assert [operator.output[0] for operator in NetDef.FromString(part.init).op] == ["v", "v2"]
+        assert [operator.output[0] for operator in part.nets.init.op] == ["v", "v2"]
 
     def test_unknown_blobs_are_computed_from_further_back(self) -> None:
         part = cut_nets(NetPair(self.INIT, self.PREDICT), {"x"}, "c", "n")

@@ -228,7 +228,7 @@ MUTANTS = (
     Mutant(
         "runtime/src/ops/softmax.cc",
         "if (x[i] > s.largest || x[i] != x[i]) s.largest = x[i];",
-        "if (x[i] > s.largest) s.largest = x[i];",
+        "if (x[i] < s.largest || x[i] != x[i]) s.largest = x[i];",
         ("tests/toolkit/backends/test_mdeploy.py", *_GOLDEN),
     ),
     Mutant(

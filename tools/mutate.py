@@ -83,6 +83,8 @@ def _run(folder: Path, tests: tuple[str, ...]) -> str:
         return "noticed: the tests do not end"
     if done.returncode == 0:
         return "unnoticed"
+    if done.returncode < 0:
+        return f"noticed: the tests are ended by signal {-done.returncode}"
     last = [line for line in done.stdout.splitlines() if line.startswith(("FAILED", "ERROR"))]
     if done.returncode == _NO_TESTS or not last:
         return f"no verdict: pytest ended with {done.returncode}"

@@ -99,13 +99,15 @@ test-neon: $(VENV)/.installed  ## C++ tests of the NEON kernels, built by zig, u
 test-python: setup  ## pytest
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
-lint: $(VENV)/.installed  ## ruff
+lint: $(VENV)/.installed  ## ruff, clang-format, clang-tidy
 	ruff check .
 	ruff format --check .
+	$(BIN)/python tools/native_lint.py
 
-format: $(VENV)/.installed  ## let ruff write
+format: $(VENV)/.installed  ## let ruff and clang-format write
 	ruff check --fix .
 	ruff format .
+	$(BIN)/python tools/native_lint.py --write
 
 types: $(VENV)/.installed  ## mypy, strict
 	mypy

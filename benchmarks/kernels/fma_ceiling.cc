@@ -16,17 +16,17 @@
 #include "kernels/isa/target.h"
 
 // A chain of `sums` accumulators, each fed back into itself. They begin apart, or the compiler would see one.
-#define MDEPLOY_FMA_LOOP(Vec, sums, set1, fma)                             \
-  Vec sum[sums];                                                           \
-  MDEPLOY_UNROLL for (int i = 0; i < sums; ++i) sum[i] = set1(1.0f + i);   \
-  const Vec b = set1(0.999f), c = set1(0.001f);                            \
-  for (int64_t k = 0; k < steps; ++k) {                                    \
-    MDEPLOY_UNROLL for (int i = 0; i < sums; ++i) sum[i] = fma;            \
-  }                                                                        \
-  Vec total = sum[0];                                                      \
-  MDEPLOY_UNROLL for (int i = 1; i < sums; ++i) total = total + sum[i];    \
-  float out[sizeof(Vec) / sizeof(float)];                                  \
-  __builtin_memcpy(out, &total, sizeof out);                               \
+#define MDEPLOY_FMA_LOOP(Vec, sums, set1, fma)                           \
+  Vec sum[sums];                                                         \
+  MDEPLOY_UNROLL for (int i = 0; i < sums; ++i) sum[i] = set1(1.0f + i); \
+  const Vec b = set1(0.999f), c = set1(0.001f);                          \
+  for (int64_t k = 0; k < steps; ++k) {                                  \
+    MDEPLOY_UNROLL for (int i = 0; i < sums; ++i) sum[i] = fma;          \
+  }                                                                      \
+  Vec total = sum[0];                                                    \
+  MDEPLOY_UNROLL for (int i = 1; i < sums; ++i) total = total + sum[i];  \
+  float out[sizeof(Vec) / sizeof(float)];                                \
+  __builtin_memcpy(out, &total, sizeof out);                             \
   return out[0];
 
 #if defined(__x86_64__)
@@ -34,6 +34,7 @@
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
+// clang-format off: the macros of targets end without a semicolon
 MDEPLOY_TARGET_BEGIN("avx512f")
 static float fma_avx512(int64_t steps) {
   MDEPLOY_FMA_LOOP(__m512, 16, _mm512_set1_ps, _mm512_fmadd_ps(sum[i], b, c))
@@ -47,6 +48,7 @@ MDEPLOY_TARGET_END
 static float fma_sse2(int64_t steps) {
   MDEPLOY_FMA_LOOP(__m128, 12, _mm_set1_ps, _mm_add_ps(_mm_mul_ps(sum[i], b), c))
 }
+// clang-format on
 #elif defined(__ARM_NEON)
 static float fma_neon(int64_t steps) {
 #if defined(__aarch64__)

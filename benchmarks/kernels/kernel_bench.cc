@@ -71,8 +71,8 @@ int run(const std::string& net, int threads, int rounds, Isa set) {
   const IsaKernels* isa = isa_supported(set) ? isa_kernels(set) : nullptr;
   const std::vector<NetConv> convs = net_convs(net);
   if (convs.empty() || isa == nullptr) {
-    std::fprintf(stderr, "kernel_bench: %s\n", convs.empty() ? "there is no such net"
-                                                             : "this processor does not have that instruction set");
+    std::fprintf(stderr, "kernel_bench: %s\n",
+                 convs.empty() ? "there is no such net" : "this processor does not have that instruction set");
     return 2;
   }
   std::printf("{\"net\": \"%s\", \"isa\": \"%s\", \"threads\": %d, \"ceiling_gflops\": %.1f, \"read_gbps\": %.1f}\n",
@@ -121,11 +121,12 @@ int run(const std::string& net, int threads, int rounds, Isa set) {
   for (size_t i = 0; i < convs.size(); ++i) {
     const ConvShape& s = convs[i].shape;
     const auto chosen = choose_conv_algorithm(s, options_of(s, set), *isa);
-    std::printf("{\"layer\": \"%s\", \"c_in\": %d, \"c_out\": %d, \"size\": %d, \"k\": %d, \"stride\": %d, "
-                "\"groups\": %d, \"macs\": %lld, \"chosen\": \"%s\", \"us\": {",
-                convs[i].name.c_str(), static_cast<int>(s.c_in), static_cast<int>(s.c_out), static_cast<int>(s.out_h),
-                static_cast<int>(s.kh), static_cast<int>(s.stride_h), static_cast<int>(s.groups),
-                static_cast<long long>(s.macs()), kAlgorithmNames[static_cast<int>(chosen)]);
+    std::printf(
+        "{\"layer\": \"%s\", \"c_in\": %d, \"c_out\": %d, \"size\": %d, \"k\": %d, \"stride\": %d, "
+        "\"groups\": %d, \"macs\": %lld, \"chosen\": \"%s\", \"us\": {",
+        convs[i].name.c_str(), static_cast<int>(s.c_in), static_cast<int>(s.c_out), static_cast<int>(s.out_h),
+        static_cast<int>(s.kh), static_cast<int>(s.stride_h), static_cast<int>(s.groups),
+        static_cast<long long>(s.macs()), kAlgorithmNames[static_cast<int>(chosen)]);
     const char* comma = "";
     for (size_t a = 0; a < kAlgorithms; ++a) {
       if (candidates[i][a].kernel == nullptr) continue;

@@ -14,7 +14,8 @@ static size_t bytes_of(const mdeploy_tensor_spec* spec) {
 }
 
 static mdeploy_tensor tensor_of(const mdeploy_tensor_spec* spec) {
-  mdeploy_tensor tensor = {.struct_size = sizeof tensor, .bytes = bytes_of(spec), .dtype = spec->dtype, .rank = spec->rank};
+  mdeploy_tensor tensor = {
+      .struct_size = sizeof tensor, .bytes = bytes_of(spec), .dtype = spec->dtype, .rank = spec->rank};
   for (int i = 0; i < spec->rank; ++i) tensor.dims[i] = spec->dims[i];
   tensor.data = malloc(tensor.bytes);
   return tensor;

@@ -33,11 +33,11 @@ extern "C" {
 // One numbering for statuses, process exit codes and the report's `status` words.
 typedef enum mdeploy_status {
   MDEPLOY_OK = 0,
-  MDEPLOY_CHECK_FAILED = 1,   // parity or another check did not hold
-  MDEPLOY_USAGE = 2,          // a bad argument from the caller
-  MDEPLOY_BAD_INPUT = 3,      // a file is missing, unreadable, corrupt or refused
-  MDEPLOY_UNSUPPORTED = 4,    // the net needs an operator or a form that the runtime does not have
-  MDEPLOY_UNAVAILABLE = 5,    // a needed resource (memory, a requested instruction set) is missing
+  MDEPLOY_CHECK_FAILED = 1,  // parity or another check did not hold
+  MDEPLOY_USAGE = 2,         // a bad argument from the caller
+  MDEPLOY_BAD_INPUT = 3,     // a file is missing, unreadable, corrupt or refused
+  MDEPLOY_UNSUPPORTED = 4,   // the net needs an operator or a form that the runtime does not have
+  MDEPLOY_UNAVAILABLE = 5,   // a needed resource (memory, a requested instruction set) is missing
   MDEPLOY_INTERNAL = 70,
   MDEPLOY_CANCELLED = 130
 } mdeploy_status;
@@ -68,11 +68,11 @@ typedef struct mdeploy_net mdeploy_net;
 typedef struct mdeploy_session mdeploy_session;
 
 MDEPLOY_API uint32_t mdeploy_abi_version(void);
-MDEPLOY_API const char* mdeploy_version(void);       // MDEPLOY_VERSION of the library, "0.1.0"
-MDEPLOY_API const char* mdeploy_compiler_id(void);   // "clang 19.1.0"
+MDEPLOY_API const char* mdeploy_version(void);      // MDEPLOY_VERSION of the library, "0.1.0"
+MDEPLOY_API const char* mdeploy_compiler_id(void);  // "clang 19.1.0"
 MDEPLOY_API const char* mdeploy_compiler_flags(void);
 MDEPLOY_API const char* mdeploy_build_type(void);
-MDEPLOY_API const char* mdeploy_best_isa(void);      // what this CPU would run: "avx512", "avx2", "sse2", "neon", ...
+MDEPLOY_API const char* mdeploy_best_isa(void);  // what this CPU would run: "avx512", "avx2", "sse2", "neon", ...
 MDEPLOY_API const char* mdeploy_status_name(int32_t status);  // "ok", "check_failed", ... as in the report
 
 // The operators that a net may hold, sorted, and the load-time passes in their order. NULL beyond the last.
@@ -82,7 +82,7 @@ MDEPLOY_API const char* mdeploy_operator_type(size_t index);
 typedef struct mdeploy_operator_info {
   size_t struct_size;
   const char* type;
-  int32_t min_inputs, max_inputs;    // -1: any number
+  int32_t min_inputs, max_inputs;  // -1: any number
   int32_t min_outputs, max_outputs;
 } mdeploy_operator_info;
 MDEPLOY_API mdeploy_status mdeploy_operator(size_t index, mdeploy_operator_info* info);
@@ -116,10 +116,9 @@ MDEPLOY_API mdeploy_status mdeploy_net_load(const char* init_path, const char* p
                                             const mdeploy_load_options* options, mdeploy_net** net,
                                             mdeploy_error* error);
 // The same from memory. The bytes are not needed after the call.
-MDEPLOY_API mdeploy_status mdeploy_net_load_memory(const void* init_bytes, size_t init_size,
-                                                   const void* predict_bytes, size_t predict_size,
-                                                   const mdeploy_load_options* options, mdeploy_net** net,
-                                                   mdeploy_error* error);
+MDEPLOY_API mdeploy_status mdeploy_net_load_memory(const void* init_bytes, size_t init_size, const void* predict_bytes,
+                                                   size_t predict_size, const mdeploy_load_options* options,
+                                                   mdeploy_net** net, mdeploy_error* error);
 MDEPLOY_API void mdeploy_net_free(mdeploy_net* net);
 
 // Inputs are in the order of predict_net's external_input, outputs in that of its external_output (where an old net
@@ -139,7 +138,7 @@ typedef struct mdeploy_session_options {
   int32_t threads;                // 0 means the number of cores the process may use, at most 8
   const int32_t* affinity_cores;  // cores to pin the threads to (thread i to core i mod count), NULL to leave them free
   size_t affinity_core_count;
-  int32_t profile;                // non-zero keeps per-operator times
+  int32_t profile;  // non-zero keeps per-operator times
 } mdeploy_session_options;
 
 // A tensor in C order. For an input `data` is read, for an output it is written and must hold `bytes` bytes.
@@ -174,7 +173,7 @@ typedef struct mdeploy_op_profile {
   const char* kernel;  // what runs it, such as "winograd_f4_avx512"
   double total_ms;     // over all profiled runs
   uint64_t runs;
-  uint64_t macs;       // per run
+  uint64_t macs;  // per run
 } mdeploy_op_profile;
 
 MDEPLOY_API size_t mdeploy_session_op_count(const mdeploy_session* session);
@@ -209,21 +208,21 @@ typedef struct mdeploy_preprocess_spec {
   size_t struct_size;
   int32_t color_order;
   int32_t resize_mode;
-  int32_t resize_short_side;               // 0 when unused
-  int32_t resize_height, resize_width;     // 0 when unused
-  int32_t crop_height, crop_width;         // 0 when unused
-  int32_t nhwc;                            // 0: NCHW planes, 1: interleaved
+  int32_t resize_short_side;            // 0 when unused
+  int32_t resize_height, resize_width;  // 0 when unused
+  int32_t crop_height, crop_width;      // 0 when unused
+  int32_t nhwc;                         // 0: NCHW planes, 1: interleaved
   float mean[4];
   float std[4];
   // A struct_size without what follows means that it is all zero. With MDEPLOY_UNROUNDED nothing of it counts.
-  int32_t arithmetic;                      // mdeploy_resize_arithmetic
-  int32_t no_antialias;                    // 1: a filter is not widened when it shrinks
-  int32_t scale;                           // mdeploy_pixel_scale
-  int32_t letterbox;                       // 1: fit into resize_height x resize_width, aspect kept, in its middle
-  int32_t crop_round_down;                 // 1: half a pixel of a crop's margin is cut off, not rounded to even
-  int32_t has_background;                  // 1: alpha is blended over `background`; 0: it is ignored
-  uint8_t fill[4];                         // R, G, B around a letterbox, and around an image smaller than the crop
-  uint8_t background[4];                   // R, G, B
+  int32_t arithmetic;       // mdeploy_resize_arithmetic
+  int32_t no_antialias;     // 1: a filter is not widened when it shrinks
+  int32_t scale;            // mdeploy_pixel_scale
+  int32_t letterbox;        // 1: fit into resize_height x resize_width, aspect kept, in its middle
+  int32_t crop_round_down;  // 1: half a pixel of a crop's margin is cut off, not rounded to even
+  int32_t has_background;   // 1: alpha is blended over `background`; 0: it is ignored
+  uint8_t fill[4];          // R, G, B around a letterbox, and around an image smaller than the crop
+  uint8_t background[4];    // R, G, B
 } mdeploy_preprocess_spec;
 
 // Turns an RGBA8 picture (row stride in bytes) into the input tensor `output` (float32; `output->dims` must be what
@@ -239,9 +238,9 @@ typedef const uint8_t* (*mdeploy_row_reader)(void* user, int32_t first_row, int3
 
 // The same for a picture that is not in memory as a whole: rows are asked for in bands, from top to bottom, those that
 // a crop leaves out are not asked for. Not for MDEPLOY_UNROUNDED.
-MDEPLOY_API mdeploy_status mdeploy_preprocess_rows(mdeploy_row_reader reader, void* user, int32_t width,
-                                                   int32_t height, const mdeploy_preprocess_spec* spec,
-                                                   mdeploy_tensor* output, mdeploy_error* error);
+MDEPLOY_API mdeploy_status mdeploy_preprocess_rows(mdeploy_row_reader reader, void* user, int32_t width, int32_t height,
+                                                   const mdeploy_preprocess_spec* spec, mdeploy_tensor* output,
+                                                   mdeploy_error* error);
 
 #ifdef __cplusplus
 }

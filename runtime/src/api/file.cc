@@ -19,7 +19,7 @@ MappedFile::~MappedFile() {
 Status MappedFile::open(const char* path) {
   const int fd = ::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);  // a pipe without a writer must not block us
   if (fd < 0) return bad_input("cannot open ", path, ": ", std::strerror(errno));
-  struct stat info {};
+  struct stat info{};
   Status status;
   if (fstat(fd, &info) != 0) {
     status = bad_input("cannot read ", path, ": ", std::strerror(errno));

@@ -62,8 +62,8 @@ void ThreadPool::pin_caller() {
   if (!pin_this_thread(cores_[0])) affinity_applied_ = false;
 }
 
-// Keeps workers off the caller's core. A worker that wakes up there, as the scheduler likes it after a pause, waits until
-// the caller is preempted, and a run of a few milliseconds takes longer than on one thread.
+// Keeps workers off the caller's core. A worker that wakes up there, as the scheduler likes it after a pause, waits
+// until the caller is preempted, and a run of a few milliseconds takes longer than on one thread.
 void ThreadPool::spread() {
   const int core = current_core();
   if (core == caller_core_) return;

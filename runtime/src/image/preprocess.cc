@@ -29,8 +29,7 @@ Status check_spec(const mdeploy_preprocess_spec& spec) {
   if (spec.resize_mode < MDEPLOY_BILINEAR || spec.resize_mode > last_mode) {
     return usage_error("preprocess: unknown resize mode ", spec.resize_mode);
   }
-  if (spec.arithmetic == MDEPLOY_TENSOR &&
-      (spec.resize_mode == MDEPLOY_BOX || spec.resize_mode == MDEPLOY_LANCZOS)) {
+  if (spec.arithmetic == MDEPLOY_TENSOR && (spec.resize_mode == MDEPLOY_BOX || spec.resize_mode == MDEPLOY_LANCZOS)) {
     return usage_error("preprocess: tensors are resized by nearest, bilinear or bicubic, not by mode ",
                        spec.resize_mode);
   }
@@ -41,8 +40,8 @@ Status check_spec(const mdeploy_preprocess_spec& spec) {
       !is_flag(spec.has_background)) {
     return usage_error("preprocess: a flag is neither 0 nor 1");
   }
-  for (int32_t side : {spec.resize_short_side, spec.resize_height, spec.resize_width, spec.crop_height,
-                       spec.crop_width}) {
+  for (int32_t side :
+       {spec.resize_short_side, spec.resize_height, spec.resize_width, spec.crop_height, spec.crop_width}) {
     if (side < 0 || side > kMaxSide) return usage_error("preprocess: a side of ", side, " is out of range");
   }
   const int channels = spec.color_order == MDEPLOY_GRAY ? 1 : 3;

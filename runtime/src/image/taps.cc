@@ -37,27 +37,19 @@ double lanczos(double x) { return x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0.0
 template <typename Real>
 Real filter(mdeploy_resize_mode mode, Real x) {
   switch (mode) {
-    case MDEPLOY_BOX:
-      return box(x);
-    case MDEPLOY_BICUBIC:
-      return cubic(x, Real(-0.5));
-    case MDEPLOY_LANCZOS:
-      return static_cast<Real>(lanczos(static_cast<double>(x)));
-    default:
-      return triangle(x);
+    case MDEPLOY_BOX: return box(x);
+    case MDEPLOY_BICUBIC: return cubic(x, Real(-0.5));
+    case MDEPLOY_LANCZOS: return static_cast<Real>(lanczos(static_cast<double>(x)));
+    default: return triangle(x);
   }
 }
 
 double support_of(mdeploy_resize_mode mode) {
   switch (mode) {
-    case MDEPLOY_BOX:
-      return 0.5;
-    case MDEPLOY_BICUBIC:
-      return 2.0;
-    case MDEPLOY_LANCZOS:
-      return 3.0;
-    default:
-      return 1.0;
+    case MDEPLOY_BOX: return 0.5;
+    case MDEPLOY_BICUBIC: return 2.0;
+    case MDEPLOY_LANCZOS: return 3.0;
+    default: return 1.0;
   }
 }
 

@@ -16,8 +16,8 @@ class OpBuilder;
 // rule is checked because Caffe2 refuses a net that breaks it.
 enum class InPlace : uint8_t {
   kNo,
-  kFirst,   // output 0 over input 0
-  kBinary,  // output 0 over input 0 or 1
+  kFirst,       // output 0 over input 0
+  kBinary,      // output 0 over input 0 or 1
   kStatistics,  // output 0 over input 0, and of SpatialBN's statistics each over its own input
 };
 

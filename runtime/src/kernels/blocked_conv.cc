@@ -44,7 +44,8 @@ Tiling choose_tiling(const IsaKernels& isa, int64_t pixels, int64_t out_blocks, 
     const int64_t tiles = ceil_div(pixels, isa.max_pixels[blocks]);
     double cost = 0.0;
     for (int64_t t = 0; t < tiles; ++t) {
-      const double p = static_cast<double>((t + 1) * pixels / tiles - t * pixels / tiles);
+      const int64_t begin = t * pixels / tiles, end = (t + 1) * pixels / tiles;
+      const double p = static_cast<double>(end - begin);
       const double sums = p * blocks * vecs;
       cost += std::max({sums / 2.0, (blocks * vecs + p) / 2.0, kLatency}) / blocks;
     }

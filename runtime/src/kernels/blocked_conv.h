@@ -98,8 +98,8 @@ void run_tiles(const IsaKernels& isa, TileArgs args, int blocks, int64_t pixels)
 
 // Weights larger than this in one convolution come from memory while it runs.
 constexpr int64_t kStreamedWeightBytes = 1 << 20;
-// How far ahead of use weights are fetched, in floats. A net's weights push each other out of the cache from run to run,
-// however small those of one layer are. `pass_floats` are those of one pass over the outputs: the next pass's are
+// How far ahead of use weights are fetched, in floats. A net's weights push each other out of the cache from run to
+// run, however small those of one layer are. `pass_floats` are those of one pass over the outputs: the next pass's are
 // fetched where both have room beside the input; else 8 KB ahead, the time of one access to memory.
 constexpr int64_t prefetch_floats(int64_t pass_floats) { return pass_floats <= 8192 ? pass_floats : 2048; }
 
@@ -110,9 +110,8 @@ constexpr int64_t kParallelMacs = 200000;
 class BlockedConv : public ConvKernel {
  public:
   void run(const ConvArguments& args, ThreadPool& pool) const final {
-    for_each_picture(shape_, input_, epilogue_, args, [&](const Picture& picture) {
-      run_picture(picture, static_cast<float*>(args.scratch), pool);
-    });
+    for_each_picture(shape_, input_, epilogue_, args,
+                     [&](const Picture& picture) { run_picture(picture, static_cast<float*>(args.scratch), pool); });
   }
   size_t packed_bytes() const final { return weights_.bytes() + bias_.size() * sizeof(float); }
   const char* name() const final { return name_.c_str(); }

@@ -18,8 +18,8 @@ constexpr double kBytesPerCycle = 9.0, kBytesPerCycleNarrow = 4.5;  // weights f
 // What a run must gain for each byte that is stored beyond the convolution's own weights: memory, and time at load.
 constexpr double kCyclesPerExtraByte = 0.06;
 constexpr double kFmaEfficiency = 0.93;
-constexpr double kPackCyclesPerPixel = 1.6;     // one 16-channel pixel copied
-constexpr double kTileOverheadCycles = 60.0;    // a register tile begun, finished and stored
+constexpr double kPackCyclesPerPixel = 1.6;   // one 16-channel pixel copied
+constexpr double kTileOverheadCycles = 60.0;  // a register tile begun, finished and stored
 
 struct WinogradConstants {
   int m;

@@ -102,8 +102,7 @@ class ConvGemm final : public BlockedConv {
     chunk_pixels_ = std::clamp<int64_t>(kChunkBytes / pixel_bytes, std::min<int64_t>(16, pixels_), pixels_);
     chunk_pixels_ = ceil_div(pixels_, ceil_div(pixels_, chunk_pixels_));
     const int64_t pack_bytes = total_k_blocks_ * kChannelBlock * pixels_ * static_cast<int64_t>(sizeof(float));
-    shared_pack_ =
-        !direct_ && pack_bytes <= (streamed_ ? kSharedPackBytesStreamed : kSharedPackBytes);
+    shared_pack_ = !direct_ && pack_bytes <= (streamed_ ? kSharedPackBytesStreamed : kSharedPackBytes);
     chunk_floats_ = chunk_pixels_ * max_k_blocks * kChannelBlock;
     for (Product& product : products_) {
       product.tiling = choose_tiling(isa_, direct_ || shared_pack_ ? pixels_ : chunk_pixels_,
@@ -143,8 +142,8 @@ class ConvGemm final : public BlockedConv {
         const Product& product = products_[static_cast<size_t>(job / (pixel_chunks * out_chunks))];
         const int64_t passes = ceil_div(product.section.out_blocks, product.tiling.blocks);
         const int64_t out_begin = out_chunk * passes / out_chunks * product.tiling.blocks;
-        const int64_t out_end = std::min((out_chunk + 1) * passes / out_chunks * product.tiling.blocks,
-                                         product.section.out_blocks);
+        const int64_t out_end =
+            std::min((out_chunk + 1) * passes / out_chunks * product.tiling.blocks, product.section.out_blocks);
         run_chunk(picture, product, chunk * pixels_ / pixel_chunks, (chunk + 1) * pixels_ / pixel_chunks, out_begin,
                   out_end, scratch, worker);
       }

@@ -11,8 +11,9 @@ namespace mdeploy {
 namespace {
 
 constexpr int64_t kBandRows = 8;  // of outputs, at most: their input stays in the first-level cache
-constexpr int64_t kSlack = 4;  // floats that a tile may read beyond a row
-constexpr int64_t kMostBufferFloats = 1 << 20;  // huge strides and pads, as only damaged files have, gather as others do
+constexpr int64_t kSlack = 4;     // floats that a tile may read beyond a row
+constexpr int64_t kMostBufferFloats =
+    1 << 20;  // huge strides and pads, as only damaged files have, gather as others do
 
 int64_t band_rows(const ConvShape& s) { return std::min(kBandRows, s.out_h); }
 int64_t input_rows(const ConvShape& s, int64_t outputs) {
@@ -38,7 +39,8 @@ class ConvPlanes final : public BlockedConv {
     std::fill_n(packed, floats, 0.0f);
     for (int64_t out = 0; out < shape.c_out; ++out) {
       for (int64_t k = 0; k < k_count_; ++k) {
-        packed[(out / kChannelBlock * k_count_ + k) * kChannelBlock + out % kChannelBlock] = weights[out * k_count_ + k];
+        packed[(out / kChannelBlock * k_count_ + k) * kChannelBlock + out % kChannelBlock] =
+            weights[out * k_count_ + k];
       }
     }
     const int64_t row = phase_ * shape.stride_w, plane = row * input_rows(shape, band_rows_);
@@ -64,7 +66,8 @@ class ConvPlanes final : public BlockedConv {
   }
 
   int64_t buffer_floats() const {  // whole cache lines
-    return ceil_div(shape_.c_in * input_rows(shape_, band_rows_) * phase_ * shape_.stride_w, kChannelBlock) * kChannelBlock;
+    return ceil_div(shape_.c_in * input_rows(shape_, band_rows_) * phase_ * shape_.stride_w, kChannelBlock) *
+           kChannelBlock;
   }
 
   void run_band(const Picture& picture, int64_t band, float* buffer) const {

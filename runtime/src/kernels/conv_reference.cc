@@ -61,8 +61,8 @@ class ConvReference final : public ConvKernel {
     const ConvEpilogue& e = options_.epilogue;
     const float* residual = nullptr;
     if (e.residual) {
-      residual = args.residual +
-                 n * stride_or_dense(args.residual_stride, options_.output, s.c_out, s.out_h, s.out_w) + out_offset;
+      residual = args.residual + n * stride_or_dense(args.residual_stride, options_.output, s.c_out, s.out_h, s.out_w) +
+                 out_offset;
     }
     for (int64_t ow = 0; ow < s.out_w; ++ow) {
       float v = static_cast<float>(sums[ow]);

@@ -82,8 +82,8 @@ class ConvWinograd final : public BlockedConv {
       for (int64_t k = 0; k < blocks; ++k) {
         for (int64_t i = 0; i < section.in_blocks * kChannelBlock; ++i) {
           for (int64_t o = 0; o < kChannelBlock; ++o) {
-            const float* taps = view.taps((section.out_block + b + k) * kChannelBlock + o,
-                                          section.in_block * kChannelBlock + i);
+            const float* taps =
+                view.taps((section.out_block + b + k) * kChannelBlock + o, section.in_block * kChannelBlock + i);
             for (int64_t tap = 0; tap < 9; ++tap) args.g[tap][o] = taps != nullptr ? taps[tap] : 0.0f;
           }
           args.u = pass + k * block_floats + i * kChannelBlock;
@@ -146,8 +146,8 @@ class ConvWinograd final : public BlockedConv {
   }
 
   // V of tiles [first, last) for blocks [block_begin, block_end) of the section's input.
-  void transform_input(const Picture& picture, const Product& product, int64_t first, int64_t last,
-                       int64_t block_begin, int64_t block_end, float* v, float* patch) const {
+  void transform_input(const Picture& picture, const Product& product, int64_t first, int64_t last, int64_t block_begin,
+                       int64_t block_end, float* v, float* patch) const {
     const int64_t side = m_ + 2, row = shape_.w * kChannelBlock, count = last - first;
     WinogradInputArgs args;
     args.v_step = point_step(product.section.in_blocks * count);

@@ -31,9 +31,9 @@ struct TileArgs {
   int64_t w_step = 0;        // floats from one block of output channels to the next
   int64_t k_blocks = 0;
   int last_k = kChannelBlock;  // products of the last block that count, a multiple of 4: the others are with zeros
-  float* y = nullptr;      // (blocks, pixels, 16)
-  int64_t y_step = 0;      // floats from one block of output channels to the next, the residual's too
-  int64_t prefetch = 0;    // how many floats ahead weights are prefetched; 0 where they are in the cache anyway
+  float* y = nullptr;          // (blocks, pixels, 16)
+  int64_t y_step = 0;          // floats from one block of output channels to the next, the residual's too
+  int64_t prefetch = 0;        // how many floats ahead weights are prefetched; 0 where they are in the cache anyway
   StoreRule rule;
 };
 
@@ -41,7 +41,7 @@ using TileFunction = void (*)(const TileArgs&);
 
 // The same where the input is a plain picture of few channels: product k of output p is read at a + offsets[k] + p.
 struct PlaneTileArgs {
-  const float* a = nullptr;  // up to 3 floats beyond the last output's are read too
+  const float* a = nullptr;          // up to 3 floats beyond the last output's are read too
   const int64_t* offsets = nullptr;  // (k_count)
   int64_t k_count = 0;
   const float* w = nullptr;  // (blocks, k_count, 16)
@@ -69,8 +69,8 @@ struct WinogradOutputArgs {
   const float* m = nullptr;  // point p is read at m + p * m_step
   int64_t m_step = 0;
   float* y = nullptr;
-  int64_t y_row = 0;         // floats from row to row, the residual's too
-  int rows = 0, cols = 0;    // outputs that exist, at most m x m
+  int64_t y_row = 0;       // floats from row to row, the residual's too
+  int rows = 0, cols = 0;  // outputs that exist, at most m x m
   StoreRule rule;
 };
 
@@ -94,12 +94,12 @@ struct WindowArgs {
   const float* x = nullptr;
   int64_t x_step = 0, count = 0;
   int64_t rows = 0, cols = 0, tap_row = 0, tap_col = 0;
-  float* y = nullptr;  // (count, 16)
+  float* y = nullptr;        // (count, 16)
   const float* w = nullptr;  // depthwise: tap (r, q) at w + r * w_row + q * 16
   int64_t w_row = 0;
   bool skip_first = false, skip_last = false;  // depthwise_row3: the outer tap of the first or last output is padding
-  StoreRule rule;      // depthwise
-  float scale = 1.0f;  // average
+  StoreRule rule;                              // depthwise
+  float scale = 1.0f;                          // average
 };
 
 constexpr int kMaxTileBlocks = 4;

@@ -39,8 +39,7 @@ std::unique_ptr<ConvKernel> make_conv(const ConvShape& shape, const ConvOptions&
   const bool few_planes = options.input.is_plain() && is_few_planes(shape);
   if (!few_planes) blocked.input = Layout::blocked(kChannelBlock);
   const bool reorder_input = options.input != blocked.input && !same_in_both(shape.c_in, shape.h * shape.w);
-  const bool reorder_output =
-      options.output != blocked.output && !same_in_both(shape.c_out, shape.out_h * shape.out_w);
+  const bool reorder_output = options.output != blocked.output && !same_in_both(shape.c_out, shape.out_h * shape.out_w);
 
   std::unique_ptr<ConvKernel> kernel;
   switch (choose_conv_algorithm(shape, blocked, *isa)) {

@@ -51,8 +51,8 @@ void pool_reference(PoolKind kind, const PoolShape& s, Layout input, Layout outp
       for (int64_t i = 0; i < s.out_h * s.out_w; ++i) py[i * output.block] = 0.0f;
       return;
     }
-    const float* px = x + n * input.picture_size(s.c, s.h, s.w) + (c / input.block) * s.h * s.w * input.block +
-                      c % input.block;
+    const float* px =
+        x + n * input.picture_size(s.c, s.h, s.w) + (c / input.block) * s.h * s.w * input.block + c % input.block;
     pool_channel(kind, s, px, input.block, py, output.block);
   });
 }

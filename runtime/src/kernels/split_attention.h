@@ -28,10 +28,10 @@ struct SplitAttentionShape {
 };
 
 struct SplitAttentionWeights {
-  const float* fc1 = nullptr;   // (inner, c / cardinality)
-  const float* bias1 = nullptr; // (inner), or null for zeros
-  const float* fc2 = nullptr;   // (radix * c, inner / cardinality)
-  const float* bias2 = nullptr; // (radix * c), or null for zeros
+  const float* fc1 = nullptr;    // (inner, c / cardinality)
+  const float* bias1 = nullptr;  // (inner), or null for zeros
+  const float* fc2 = nullptr;    // (radix * c, inner / cardinality)
+  const float* bias2 = nullptr;  // (radix * c), or null for zeros
 };
 
 struct SplitAttentionArguments {

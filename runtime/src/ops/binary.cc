@@ -194,8 +194,7 @@ void op_pow(OpBuilder& b) {
   BinaryShapes s;
   if (!b.ok() || !binary_shapes(b, &s)) return;
   b.output(0, DType::kFloat, s.out);
-  run_binary<float, float>(
-      b, s, [](float x, float y) { return std::pow(x, y); }, true);
+  run_binary<float, float>(b, s, [](float x, float y) { return std::pow(x, y); }, true);
 }
 
 }  // namespace mdeploy

@@ -38,7 +38,7 @@ bool fill_shape(OpBuilder& b, Shape* shape) {
 }
 
 // The argument `values`, which must hold as many elements as the shape.
-const proto::Argument* given_values(OpBuilder& b, const Shape& shape, uint64_t proto::Argument::*count,
+const proto::Argument* given_values(OpBuilder& b, const Shape& shape, uint64_t proto::Argument::* count,
                                     const char* field) {
   const proto::Argument* values = b.node().argument("values");
   if (!b.require(values != nullptr, "the required argument \"values\" is missing")) return nullptr;

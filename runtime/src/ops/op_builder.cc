@@ -9,7 +9,7 @@
 
 namespace mdeploy {
 
-void OpBuilder::set_status(Status status) {
+void OpBuilder::set_status(const Status& status) {
   if (status_.ok()) status_ = status.with_prefix(cat(node_.describe(), ": "));
 }
 

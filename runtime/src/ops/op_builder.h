@@ -152,7 +152,7 @@ class OpBuilder {
   Kernel make_kernel() const;
 
  private:
-  void set_status(Status status);
+  void set_status(const Status& status);
   const proto::Argument* find(std::string_view name, const char* field, bool (*has)(const proto::Argument&));
 
   const Node& node_;

@@ -76,8 +76,7 @@ void op_mean(OpBuilder& b) {
   b.float_input(0);
   if (!b.ok() || !same_inputs(b)) return;
   const float scale = 1.0f / static_cast<float>(b.input_count());
-  run_variadic<float>(
-      b, [](float x, float y) { return x + y; }, [scale](float x) { return x * scale; });
+  run_variadic<float>(b, [](float x, float y) { return x + y; }, [scale](float x) { return x * scale; });
 }
 
 }  // namespace mdeploy

@@ -163,15 +163,15 @@ std::vector<ConvShape> grid() {
   std::vector<ConvShape> shapes = {
       conv_shape(1, 1, 1, 1, 1),
       conv_shape(16, 16, 1, 1, 1),
-      conv_shape(40, 10, 1, 1, 1),           // FC with tails
+      conv_shape(40, 10, 1, 1, 1),  // FC with tails
       conv_shape(64, 128, 1, 1, 1),
       conv_shape(16, 16, 3, 5, 1),
-      conv_shape(32, 48, 7, 7, 1),           // odd number of blocks
+      conv_shape(32, 48, 7, 7, 1),  // odd number of blocks
       conv_shape(64, 96, 4, 4, 1),
-      conv_shape(20, 24, 9, 11, 1),          // tails on both sides
-      conv_shape(32, 64, 8, 8, 1, 2),        // shortcut
+      conv_shape(20, 24, 9, 11, 1),    // tails on both sides
+      conv_shape(32, 64, 8, 8, 1, 2),  // shortcut
       conv_shape(32, 64, 9, 7, 1, 2),
-      conv_shape(3, 32, 16, 16, 3, 1, 1),    // stem
+      conv_shape(3, 32, 16, 16, 3, 1, 1),  // stem
       conv_shape(3, 40, 17, 13, 3, 2, 1),
       conv_shape(3, 24, 23, 19, 7, 2, 3),
       conv_shape(1, 5, 9, 9, 5, 1, 2),
@@ -180,25 +180,25 @@ std::vector<ConvShape> grid() {
       conv_shape(32, 64, 4, 4, 3, 1, 1),
       conv_shape(48, 32, 7, 7, 3, 1, 1),
       conv_shape(20, 36, 5, 9, 3, 1, 1),
-      conv_shape(16, 32, 13, 21, 3, 1, 1),   // more than one group of tiles
+      conv_shape(16, 32, 13, 21, 3, 1, 1),  // more than one group of tiles
       conv_shape(64, 64, 32, 32, 3, 1, 1),
       conv_shape(16, 16, 5, 5, 3, 1, 0),
       conv_shape(32, 32, 10, 10, 3, 2, 1),
-      conv_shape(32, 32, 11, 12, 3, 1, 2, 1, 2),   // dilation
+      conv_shape(32, 32, 11, 12, 3, 1, 2, 1, 2),  // dilation
       conv_shape(17, 18, 11, 12, 3, 2, 3, 1, 3),
-      conv_shape(32, 64, 8, 8, 3, 1, 1, 2),        // radix groups
+      conv_shape(32, 64, 8, 8, 3, 1, 1, 2),  // radix groups
       conv_shape(64, 128, 6, 6, 3, 1, 1, 2),
       conv_shape(64, 96, 6, 6, 3, 2, 1, 2),
-      conv_shape(16, 32, 7, 7, 3, 1, 1, 2),        // groups smaller than a block
-      conv_shape(24, 48, 7, 7, 3, 1, 1, 3),        // groups across blocks
+      conv_shape(16, 32, 7, 7, 3, 1, 1, 2),  // groups smaller than a block
+      conv_shape(24, 48, 7, 7, 3, 1, 1, 3),  // groups across blocks
       conv_shape(32, 32, 7, 7, 3, 1, 1, 8),
-      conv_shape(40, 40, 7, 7, 3, 2, 1, 40),       // depthwise
+      conv_shape(40, 40, 7, 7, 3, 2, 1, 40),  // depthwise
       conv_shape(32, 32, 12, 20, 3, 1, 1, 32),
       conv_shape(18, 18, 12, 13, 3, 2, 2, 18, 2),
-      conv_shape(16, 16, 2, 2, 5, 1, 4, 16),       // a window larger than the picture
-      conv_shape(20, 40, 6, 5, 3, 1, 1, 20),       // depthwise with multiplier
+      conv_shape(16, 16, 2, 2, 5, 1, 4, 16),  // a window larger than the picture
+      conv_shape(20, 40, 6, 5, 3, 1, 1, 20),  // depthwise with multiplier
       conv_shape(34, 34, 9, 9, 5, 1, 2, 17),
-      conv_shape(16, 16, 14, 14, 3, 1, 1, 16),     // depthwise by whole rows
+      conv_shape(16, 16, 14, 14, 3, 1, 1, 16),  // depthwise by whole rows
       conv_shape(48, 48, 7, 7, 3, 1, 1, 48),
       conv_shape(20, 20, 9, 15, 3, 2, 1, 20),
       conv_shape(16, 16, 8, 30, 3, 2, 1, 16),
@@ -241,10 +241,9 @@ std::vector<Maker> blocked_makers(const ConvShape& shape, Isa isa) {
   }
   for (int m : {2, 4}) {
     if (!winograd_fits(shape)) break;
-    makers.push_back({"winograd_f" + std::to_string(m), m == 2 ? kF2Factor : kF4Factor,
-                      [&kernels, m](auto& s, auto& o, auto* w, auto* b) {
-                        return make_conv_winograd(s, o, kernels, m, w, b);
-                      }});
+    makers.push_back(
+        {"winograd_f" + std::to_string(m), m == 2 ? kF2Factor : kF4Factor,
+         [&kernels, m](auto& s, auto& o, auto* w, auto* b) { return make_conv_winograd(s, o, kernels, m, w, b); }});
   }
   return makers;
 }
@@ -278,9 +277,9 @@ TEST(Conv, EveryBlockedKernelEqualsTheReference) {
 
 TEST(Conv, PlainPicturesOfFewChannels) {
   std::vector<ConvShape> shapes = {
-      conv_shape(3, 32, 32, 32, 3, 2, 1),  conv_shape(3, 64, 31, 45, 7, 2, 3), conv_shape(1, 1, 1, 1, 1),
-      conv_shape(15, 18, 9, 10, 3, 1, 1),  conv_shape(3, 16, 40, 50, 4, 4, 0), conv_shape(4, 33, 20, 19, 3, 3, 2),
-      conv_shape(2, 16, 12, 13, 3, 2, 2, 1, 2), conv_shape(1, 16, 2, 3, 5, 1, 4), conv_shape(5, 80, 11, 70, 1)};
+      conv_shape(3, 32, 32, 32, 3, 2, 1),       conv_shape(3, 64, 31, 45, 7, 2, 3), conv_shape(1, 1, 1, 1, 1),
+      conv_shape(15, 18, 9, 10, 3, 1, 1),       conv_shape(3, 16, 40, 50, 4, 4, 0), conv_shape(4, 33, 20, 19, 3, 3, 2),
+      conv_shape(2, 16, 12, 13, 3, 2, 2, 1, 2), conv_shape(1, 16, 2, 3, 5, 1, 4),   conv_shape(5, 80, 11, 70, 1)};
   ConvShape uneven = conv_shape(3, 20, 10, 21, 3, 2);
   uneven.n = 2, uneven.pad_r = uneven.pad_b = 1, uneven.out_h = 5, uneven.out_w = 10;
   shapes.push_back(uneven);

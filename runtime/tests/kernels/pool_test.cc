@@ -39,8 +39,8 @@ std::vector<float> blocked_input(const PoolShape& s) {
 
 TEST(Pool, BlockedEqualsTheReference) {
   std::vector<PoolShape> shapes = {
-      pool_shape(16, 8, 8, 2, 2, 0),  pool_shape(24, 9, 7, 3, 2, 1),  pool_shape(40, 5, 5, 3, 1, 1),
-      pool_shape(16, 7, 7, 7, 1, 0),  pool_shape(16, 6, 6, 3, 2, 0, 1), pool_shape(32, 2, 3, 3, 2, 1),
+      pool_shape(16, 8, 8, 2, 2, 0),    pool_shape(24, 9, 7, 3, 2, 1),    pool_shape(40, 5, 5, 3, 1, 1),
+      pool_shape(16, 7, 7, 7, 1, 0),    pool_shape(16, 6, 6, 3, 2, 0, 1), pool_shape(32, 2, 3, 3, 2, 1),
       pool_shape(16, 112, 20, 3, 2, 1), pool_shape(16, 1, 1, 1, 1, 0),
   };
   PoolShape batch = pool_shape(20, 6, 5, 3, 2, 1);

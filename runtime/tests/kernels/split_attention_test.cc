@@ -69,8 +69,7 @@ struct Block {
         for (int64_t p = 0; p < pixels; ++p) {
           double v = e.residual ? residual[static_cast<size_t>((n * s.c + c) * pixels + p)] : 0.0;
           for (int64_t r = 0; r < s.radix; ++r) v += e_r[static_cast<size_t>(r)] / sum * input(n, r, c, p);
-          y[static_cast<size_t>((n * s.c + c) * pixels + p)] =
-              std::min<double>(std::max<double>(v, e.lo), e.hi);
+          y[static_cast<size_t>((n * s.c + c) * pixels + p)] = std::min<double>(std::max<double>(v, e.lo), e.hi);
         }
       }
     }
@@ -120,9 +119,9 @@ std::vector<float> run(const Block& b, const SplitAttentionKernel& kernel, const
 TEST(SplitAttention, EqualsItsDefinition) {
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
   const SplitAttentionShape shapes[] = {
-      {1, 2, 1, 64, 8, 8, 32},   {1, 2, 1, 16, 1, 1, 32}, {2, 2, 1, 32, 5, 3, 40}, {1, 2, 1, 128, 16, 17, 64},
-      {1, 4, 1, 32, 3, 3, 32},   {1, 3, 2, 48, 4, 7, 32}, {1, 2, 4, 32, 6, 6, 32}, {1, 1, 1, 32, 7, 7, 8},
-      {1, 1, 2, 32, 4, 4, 24},
+      {1, 2, 1, 64, 8, 8, 32},    {1, 2, 1, 16, 1, 1, 32}, {2, 2, 1, 32, 5, 3, 40},
+      {1, 2, 1, 128, 16, 17, 64}, {1, 4, 1, 32, 3, 3, 32}, {1, 3, 2, 48, 4, 7, 32},
+      {1, 2, 4, 32, 6, 6, 32},    {1, 1, 1, 32, 7, 7, 8},  {1, 1, 2, 32, 4, 4, 24},
   };
   for (const SplitAttentionShape& shape : shapes) {
     const Block block(shape);

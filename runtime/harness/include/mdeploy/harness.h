@@ -35,11 +35,11 @@ typedef enum mdeploy_harness_phase {
 
 typedef struct mdeploy_harness_event {
   size_t struct_size;
-  int32_t phase;     // an mdeploy_harness_phase
-  double fraction;   // of the phase, 0..1
-  double last_ms;    // latency of the latest run, NaN where there is none
-  double elapsed_ms; // since the start of the run
-  const char* text;  // one short line for people
+  int32_t phase;      // an mdeploy_harness_phase
+  double fraction;    // of the phase, 0..1
+  double last_ms;     // latency of the latest run, NaN where there is none
+  double elapsed_ms;  // since the start of the run
+  const char* text;   // one short line for people
 } mdeploy_harness_event;
 
 // Readings that native code cannot make on a phone and an app can. NaN and -1 mean unknown.

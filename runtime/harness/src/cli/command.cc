@@ -27,7 +27,7 @@ void cancel_running(int) {
 }
 
 void handle_signals() {
-  struct sigaction action {};
+  struct sigaction action{};
   action.sa_handler = cancel_running;
   // The second signal ends the process, should the first not be enough.
   action.sa_flags = static_cast<int>(SA_RESETHAND | SA_RESTART);

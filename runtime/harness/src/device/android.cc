@@ -16,10 +16,9 @@ namespace {
 // The NDK build links bionic, which has the properties mapped; an app could not start getprop.
 Properties read_properties() {
   Properties properties;
-  for (const char* name :
-       {"ro.product.model", "ro.product.manufacturer", "ro.soc.model", "ro.soc.manufacturer", "ro.board.platform",
-        "ro.hardware", "ro.build.version.release", "ro.build.version.sdk", "ro.kernel.qemu", "ro.boot.qemu",
-        "ro.product.cpu.abi"}) {
+  for (const char* name : {"ro.product.model", "ro.product.manufacturer", "ro.soc.model", "ro.soc.manufacturer",
+                           "ro.board.platform", "ro.hardware", "ro.build.version.release", "ro.build.version.sdk",
+                           "ro.kernel.qemu", "ro.boot.qemu", "ro.product.cpu.abi"}) {
     char value[PROP_VALUE_MAX] = "";
     if (__system_property_get(name, value) > 0) properties[name] = value;
   }

@@ -127,7 +127,8 @@ std::vector<int> allowed_cores(const std::vector<Core>& cores) {
 
 std::vector<std::optional<int64_t>> read_frequencies(const std::vector<Core>& cores, const std::string& root) {
   std::vector<std::optional<int64_t>> frequencies;
-  for (const Core& core : cores) frequencies.push_back(read_number(cpu_file(root, core.id, "cpufreq/scaling_cur_freq")));
+  for (const Core& core : cores)
+    frequencies.push_back(read_number(cpu_file(root, core.id, "cpufreq/scaling_cur_freq")));
   return frequencies;
 }
 

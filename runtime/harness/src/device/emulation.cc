@@ -69,7 +69,7 @@ std::optional<int> elf_machine(const std::string& path) {
   unsigned char header[20];
   const ssize_t got = ::read(fd, header, sizeof header);
   ::close(fd);
-  if (got != sizeof header || std::memcmp(header, "\x7f" "ELF", 4) != 0) return std::nullopt;
+  if (got != sizeof header || std::memcmp(header, "\177ELF", 4) != 0) return std::nullopt;
   return header[5] == 2 ? header[18] << 8 | header[19] : header[19] << 8 | header[18];
 }
 

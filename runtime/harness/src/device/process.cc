@@ -31,7 +31,8 @@ bool drain(int fd, std::chrono::steady_clock::time_point deadline, std::string* 
   constexpr size_t kLimit = 1 << 20;
   char buffer[4096];
   for (;;) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
     pollfd waiting{fd, POLLIN, 0};
     if (left.count() <= 0) return false;
     const int ready = ::poll(&waiting, 1, static_cast<int>(left.count()));

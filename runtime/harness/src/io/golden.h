@@ -16,7 +16,7 @@ namespace mdeploy::harness {
 
 struct GoldenCase {
   std::string name;
-  std::string kind;  // "" without a manifest
+  std::string kind;                          // "" without a manifest
   std::vector<std::string> inputs, outputs;  // paths, by position
 };
 

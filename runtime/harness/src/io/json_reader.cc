@@ -69,7 +69,10 @@ class Parser {
       case '{': return object(value, depth);
       case '[': return array(value, depth);
       case '"': value->kind = JsonValue::Kind::kString; return string(&value->string);
-      case 't': value->kind = JsonValue::Kind::kBoolean; value->boolean = true; return word("true");
+      case 't':
+        value->kind = JsonValue::Kind::kBoolean;
+        value->boolean = true;
+        return word("true");
       case 'f': value->kind = JsonValue::Kind::kBoolean; return word("false");
       case 'n': return word("null");
       default: return number(value);
@@ -128,7 +131,9 @@ class Parser {
     if (done()) return fail("a string without end");
     const char c = text_[at_++];
     switch (c) {
-      case '"': case '\\': case '/': result->push_back(c); return true;
+      case '"':
+      case '\\':
+      case '/': result->push_back(c); return true;
       case 'b': result->push_back('\b'); return true;
       case 'f': result->push_back('\f'); return true;
       case 'n': result->push_back('\n'); return true;

@@ -46,7 +46,7 @@ class JsonWriter {
   void separate();
 
   std::string text_;
-  bool first_ = true;      // nothing written in the current object or array yet
+  bool first_ = true;  // nothing written in the current object or array yet
   bool after_key_ = false;
 };
 

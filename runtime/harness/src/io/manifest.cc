@@ -15,7 +15,7 @@ namespace mdeploy::harness {
 namespace {
 
 constexpr uint64_t kMaxManifestBytes = 8 << 20;
-constexpr std::string_view kSchema = "mdeploy-manifest/1";
+constexpr const char* kSchema = "mdeploy-manifest/1";
 using Kind = JsonValue::Kind;
 
 // Reads members of one object and remembers the first problem, named by its path.
@@ -125,8 +125,7 @@ Status parse_manifest(std::string_view text, const std::string& where, Manifest*
   std::string problem;
   ObjectReader reader(document, "", &problem);
   if (const std::string schema = reader.text("schema"); problem.empty() && schema != kSchema) {
-    return bad_input(format("%s: schema %s, this harness reads %s", where.c_str(), printable(schema).c_str(),
-                            kSchema.data()));
+    return bad_input(format("%s: schema %s, this harness reads %s", where.c_str(), printable(schema).c_str(), kSchema));
   }
   manifest->name = reader.text("name");
   if (!is_name(manifest->name)) reader.fail("name", "must be a plain name");

@@ -20,7 +20,7 @@ struct BlobSpec {
   std::string name;
   int32_t dtype = MDEPLOY_FLOAT32;
   std::vector<int64_t> dims;
-  std::string meaning;  // of an output
+  std::string meaning;                                  // of an output
   std::optional<mdeploy_preprocess_spec> picture = {};  // of an input that takes pictures: how they are prepared
 };
 

@@ -21,6 +21,7 @@ struct TypeRow {
   const char* descr;
   size_t bytes;
 };
+// clang-format off
 constexpr TypeRow kTypes[] = {
     {MDEPLOY_FLOAT32, "float32", "<f4", 4},
     {MDEPLOY_INT32, "int32", "<i4", 4},
@@ -28,6 +29,7 @@ constexpr TypeRow kTypes[] = {
     {MDEPLOY_UINT8, "uint8", "|u1", 1},
     {MDEPLOY_BOOL, "bool", "|b1", 1},  // old nets have the mask of a Dropout among their outputs
 };
+// clang-format on
 
 const TypeRow* row_of(int32_t dtype) {
   for (const TypeRow& row : kTypes) {

@@ -25,8 +25,8 @@ struct Array {
   double at(size_t index) const;
 };
 
-size_t dtype_bytes(int32_t dtype);           // 0 for an unknown one
-const char* dtype_name(int32_t dtype);       // "float32", ...
+size_t dtype_bytes(int32_t dtype);      // 0 for an unknown one
+const char* dtype_name(int32_t dtype);  // "float32", ...
 bool dtype_from_name(std::string_view name, int32_t* dtype);
 
 // Bytes of a tensor, or false when a dimension is negative or the product is above 16 GiB.

@@ -53,11 +53,11 @@ std::string op_lines(const std::vector<OpRow>& ops) {
 
 std::string report_summary(const RunResult& result) {
   const std::string cores = core_list(result.affinity_cores);
-  std::string text = format("model    %s  %s  %s  %lld thread%s on cores %s (%s%s)%s\n", result.model_name.c_str(),
-                            result.device.abi.c_str(), result.isa.c_str(), static_cast<long long>(result.threads),
-                            result.threads == 1 ? "" : "s", cores.empty() ? "-" : cores.c_str(),
-                            result.affinity_requested.c_str(), result.affinity_applied ? ", pinned" : "",
-                            result.emulated ? "  EMULATED: times do not count" : "");
+  std::string text =
+      format("model    %s  %s  %s  %lld thread%s on cores %s (%s%s)%s\n", result.model_name.c_str(),
+             result.device.abi.c_str(), result.isa.c_str(), static_cast<long long>(result.threads),
+             result.threads == 1 ? "" : "s", cores.empty() ? "-" : cores.c_str(), result.affinity_requested.c_str(),
+             result.affinity_applied ? ", pinned" : "", result.emulated ? "  EMULATED: times do not count" : "");
   if (result.init_ms) {
     const std::optional<double> memory =
         result.peak_rss_bytes ? std::optional<double>(*result.peak_rss_bytes / 1048576.0) : std::nullopt;

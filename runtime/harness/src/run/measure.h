@@ -22,7 +22,7 @@ struct MeasureOptions {
   int64_t runs = 10;              // timed runs per round at least,
   double min_seconds = 1.0;       // for at least this long
   int64_t rounds = 1;
-  double cooldown_seconds = 0;    // idle before each round
+  double cooldown_seconds = 0;  // idle before each round
   double sustained_minutes = 0;
 };
 

@@ -244,8 +244,8 @@ Status Run::check_parity() {
     if (Status status = read_arrays(golden.outputs, &references); !status.ok()) return status;
     const std::string where = join_path(options_.golden_dir, golden.name);
     if (references.size() != result_.outputs.size()) {
-      return bad_input(format("%s: %zu outputs where the net has %zu", where.c_str(), references.size(),
-                              result_.outputs.size()));
+      return bad_input(
+          format("%s: %zu outputs where the net has %zu", where.c_str(), references.size(), result_.outputs.size()));
     }
     if (Status status = session_.set_inputs(std::move(inputs), where); !status.ok()) return status;
     double ms = 0;
@@ -384,7 +384,7 @@ Readings Run::read() {
 void Run::start_timing() { mdeploy_session_reset_profile(session_.handle()); }
 
 void Run::progress(mdeploy_harness_phase phase, double fraction, double last_ms) {
-  static constexpr const char* kTexts[] = {"checking files", "loading", "parity", "warming up",
+  static constexpr const char* kTexts[] = {"checking files", "loading", "parity",    "warming up",
                                            "measuring",      "cooling", "running on"};
   event(phase, fraction, last_ms, kTexts[phase]);
 }

@@ -110,8 +110,8 @@ Status Session::start(int threads, const std::vector<int>& cores, bool profile) 
                                           output.name.c_str(), output.dtype)};
     }
     if (!tensor_bytes(output.dtype, output.dims, &bytes)) {
-      return bad_input(format("output %s: shape %s is too large", output.name.c_str(),
-                              shape_text(output.dims).c_str()));
+      return bad_input(
+          format("output %s: shape %s is too large", output.name.c_str(), shape_text(output.dims).c_str()));
     }
     array.bytes.resize(bytes);
     output_arrays_.push_back(std::move(array));

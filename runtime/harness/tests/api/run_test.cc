@@ -166,7 +166,8 @@ TEST_F(RunTest, BrokenGoldenFiles) {
   put("golden/ramp/input_0.npy", npy_text(float_array({4}, {1, 2, 3, 4})));
   seal();
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
-  EXPECT_NE(error().find("input 0 is float32 [4] where the net's data is float32 [1, 4]"), std::string::npos) << error();
+  EXPECT_NE(error().find("input 0 is float32 [4] where the net's data is float32 [1, 4]"), std::string::npos)
+      << error();
   std::filesystem::remove(place_ / "golden/ramp/input_0.npy");
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);
   set("--golden", place_ / "nowhere");
@@ -211,8 +212,8 @@ TEST_F(RunTest, AnswersInputs) {
 }
 
 TEST_F(RunTest, PictureIsPreparedAndAnswered) {
-  const std::string picture = std::string("P7\nWIDTH 4\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nENDHDR\n") +
-                              "\x01zzz" + "\x02zzz" + "\x03zzz" + "\x07zzz";
+  const std::string picture = std::string("P7\nWIDTH 4\nHEIGHT 1\nDEPTH 4\nMAXVAL 255\nENDHDR\n") + "\x01zzz" +
+                              "\x02zzz" + "\x03zzz" + "\x07zzz";
   set("--picture", place_.write("picture.pam", picture));
   set("--output", place_ / "out");
   EXPECT_EQ(run(), MDEPLOY_BAD_INPUT);

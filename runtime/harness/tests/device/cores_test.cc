@@ -37,8 +37,14 @@ std::vector<int> all_ids(const std::vector<Core>& cores) {
 
 TEST(Cores, PixelLikeWithCapacities) {
   const TemporaryDirectory root;
-  write_phone(root, {{1803000, 160}, {1803000, 160}, {1803000, 160}, {1803000, 160},
-                     {2253000, 498}, {2253000, 498}, {2802000, 1024}, {2802000, 1024}});
+  write_phone(root, {{1803000, 160},
+                     {1803000, 160},
+                     {1803000, 160},
+                     {1803000, 160},
+                     {2253000, 498},
+                     {2253000, 498},
+                     {2802000, 1024},
+                     {2802000, 1024}});
   const std::vector<Core> cores = read_cores(root.path());
   EXPECT_EQ(clusters(cores), "llllbbbb");
   EXPECT_EQ(cores[6].max_khz, 2802000);
@@ -122,7 +128,8 @@ TEST(CoreLists, ReadAndWritten) {
   EXPECT_TRUE(parse_core_list("0-3,7,9-10\n", &cores));
   EXPECT_EQ(cores, (std::vector<int>{0, 1, 2, 3, 7, 9, 10}));
   EXPECT_EQ(core_list(cores), "0-3,7,9-10");
-  for (const char* bad : {"", "a", "3-1", "0-99999", "-1", "1,,2", "1-"}) EXPECT_FALSE(parse_core_list(bad, &cores)) << bad;
+  for (const char* bad : {"", "a", "3-1", "0-99999", "-1", "1,,2", "1-"})
+    EXPECT_FALSE(parse_core_list(bad, &cores)) << bad;
 }
 
 }  // namespace

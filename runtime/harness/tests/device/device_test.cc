@@ -67,9 +67,9 @@ TEST(Thermal, ZonesAndUnits) {
     root.write("sys/class/thermal/thermal_zone" + number + "/temp", temperature + "\n");
   };
   zone("0", "cpu-0-0-usr", "41500");
-  zone("1", "cpu-0-0-usr", "43250");    // the same name twice
-  zone("2", "battery", "305");          // tenths of a degree
-  zone("3", "skin", "37");              // degrees
+  zone("1", "cpu-0-0-usr", "43250");        // the same name twice
+  zone("2", "battery", "305");              // tenths of a degree
+  zone("3", "skin", "37");                  // degrees
   zone("4", "pm8150b-vbat-lvl0", "90000");  // volts
   zone("5", "broken", "-274000");
   zone("6", "empty", "");

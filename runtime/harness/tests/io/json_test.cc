@@ -19,9 +19,9 @@ std::string problem_of(std::string_view text) {
 
 TEST(JsonReader, ReadsEveryKind) {
   JsonValue value;
-  ASSERT_TRUE(parse_json(R"( {"a": [1, -2.5e3, true, false, null], "b": {"c": "x\u00e9\ud83d\ude00\n\"\\/"}} )", "file",
-                         &value)
-                  .ok());
+  ASSERT_TRUE(
+      parse_json(R"( {"a": [1, -2.5e3, true, false, null], "b": {"c": "x\u00e9\ud83d\ude00\n\"\\/"}} )", "file", &value)
+          .ok());
   const JsonValue* list = value.find("a");
   ASSERT_NE(list, nullptr);
   ASSERT_EQ(list->items.size(), 5u);
@@ -37,12 +37,50 @@ TEST(JsonReader, ReadsEveryKind) {
 }
 
 TEST(JsonReader, RefusesWhatIsNotJson) {
-  for (const char* text :
-       {"", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"}", "{\"a\":}", "{\"a\":1,}", "{a:1}", "{'a':1}", "[1] 2", "nul",
-        "tru", "01", "-", "+1", "1.", ".5", "1e", "1e+", "0x10", "NaN", "Infinity", "-Infinity", "1e999", "\"", "\"\\x\"",
-        "\"\\u12\"", "\"\\u12G4\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\\udc00\"", "\"a\nb\"", "\"\xff\"",
-        "\"\xc0\x80\"", "\"\xed\xa0\x80\"", "\"\xf4\x90\x80\x80\"", "\"\xe2\x82\"", "{\"a\":1,\"a\":2}", "[1 2]",
-        "// comment\n1", "\xef\xbb\xbf{}"}) {
+  for (const char* text : {"",
+                           " ",
+                           "{",
+                           "[",
+                           "[1",
+                           "[1,",
+                           "[1,]",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":1,}",
+                           "{a:1}",
+                           "{'a':1}",
+                           "[1] 2",
+                           "nul",
+                           "tru",
+                           "01",
+                           "-",
+                           "+1",
+                           "1.",
+                           ".5",
+                           "1e",
+                           "1e+",
+                           "0x10",
+                           "NaN",
+                           "Infinity",
+                           "-Infinity",
+                           "1e999",
+                           "\"",
+                           "\"\\x\"",
+                           "\"\\u12\"",
+                           "\"\\u12G4\"",
+                           "\"\\ud800\"",
+                           "\"\\ud800\\u0041\"",
+                           "\"\\udc00\"",
+                           "\"a\nb\"",
+                           "\"\xff\"",
+                           "\"\xc0\x80\"",
+                           "\"\xed\xa0\x80\"",
+                           "\"\xf4\x90\x80\x80\"",
+                           "\"\xe2\x82\"",
+                           "{\"a\":1,\"a\":2}",
+                           "[1 2]",
+                           "// comment\n1",
+                           "\xef\xbb\xbf{}"}) {
     EXPECT_NE(problem_of(text), "") << text;
   }
 }

@@ -38,7 +38,8 @@ TEST(Manifest, RefusesAndNamesTheKey) {
   const auto after = [&](const std::string& what, const std::string& with) {
     return problem_of(replaced(good, what, with));
   };
-  EXPECT_EQ(after("manifest/1", "manifest/9"), "m.json: schema mdeploy-manifest/9, this harness reads mdeploy-manifest/1");
+  EXPECT_EQ(after("manifest/1", "manifest/9"),
+            "m.json: schema mdeploy-manifest/9, this harness reads mdeploy-manifest/1");
   EXPECT_EQ(after("\"name\":\"fake\"", "\"name\":7"), "m.json: name must be a string");
   EXPECT_EQ(after("\"name\":\"fake\"", "\"name\":\"../x\""), "m.json: name must be a plain name");
   EXPECT_EQ(after("\"name\":\"fake\",", ""), "m.json: name is missing");

@@ -68,7 +68,8 @@ TEST(Npy, RefusesOtherForms) {
     EXPECT_NE(problem_of(file_with(header("<f4", "False", shape), "")), "") << shape;
   }
   EXPECT_NE(problem_of(file_with("{'descr': '<f4'}\n", "")), "");
-  EXPECT_NE(problem_of(file_with("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}\n", "1234")), "");
+  EXPECT_NE(problem_of(file_with("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': ()}\n", "1234")),
+            "");
   EXPECT_NE(problem_of(file_with("{'descr': '<f4', 'fortran_order': False, 'shape': (), 'x': 1}\n", "1234")), "");
 }
 

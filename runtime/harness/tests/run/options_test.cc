@@ -19,10 +19,25 @@ Status parse(const std::vector<const char*>& words, Options* options) {
 
 TEST(OptionsTest, EveryFlag) {
   Options o;
-  ASSERT_EQ(parse({"--init", "i", "--predict=p", "--manifest", "m", "--input", "x", "--input", "y", "--output", "o",
-                   "--golden", "g", "--tol", "1e-4", "--rtol", "0.5", "--threads", "3", "--affinity", "f0", "--warmup",
-                   "0", "--runs", "7", "--min-seconds", "0.5", "--rounds", "2", "--cooldown", "1.5", "--sustained", "30",
-                   "--profile", "--report", "r", "--runner", "app_child"},
+  ASSERT_EQ(parse({"--init",      "i",
+                   "--predict=p", "--manifest",
+                   "m",           "--input",
+                   "x",           "--input",
+                   "y",           "--output",
+                   "o",           "--golden",
+                   "g",           "--tol",
+                   "1e-4",        "--rtol",
+                   "0.5",         "--threads",
+                   "3",           "--affinity",
+                   "f0",          "--warmup",
+                   "0",           "--runs",
+                   "7",           "--min-seconds",
+                   "0.5",         "--rounds",
+                   "2",           "--cooldown",
+                   "1.5",         "--sustained",
+                   "30",          "--profile",
+                   "--report",    "r",
+                   "--runner",    "app_child"},
                   &o)
                 .message,
             "");
@@ -53,10 +68,22 @@ TEST(OptionsTest, Defaults) {
 }
 
 TEST(OptionsTest, BadFlagsAreUsageAndTheReportIsStillFound) {
-  for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{
-           {"--no-such-flag"}, {"file"}, {""}, {"-x"}, {"--threads", "two"}, {"--threads", "0"}, {"--threads", "-1"},
-           {"--threads", "1.5"}, {"--tol", "nan"}, {"--tol", "inf"}, {"--tol", "0x1"}, {"--min-seconds", "1s"}, {"--profile=yes"}, {"--init="},
-           {"--runs", "99999999999999999999"}, {"--runs"}}) {
+  for (const std::vector<const char*>& words : std::vector<std::vector<const char*>>{{"--no-such-flag"},
+                                                                                     {"file"},
+                                                                                     {""},
+                                                                                     {"-x"},
+                                                                                     {"--threads", "two"},
+                                                                                     {"--threads", "0"},
+                                                                                     {"--threads", "-1"},
+                                                                                     {"--threads", "1.5"},
+                                                                                     {"--tol", "nan"},
+                                                                                     {"--tol", "inf"},
+                                                                                     {"--tol", "0x1"},
+                                                                                     {"--min-seconds", "1s"},
+                                                                                     {"--profile=yes"},
+                                                                                     {"--init="},
+                                                                                     {"--runs", "99999999999999999999"},
+                                                                                     {"--runs"}}) {
     Options o;
     std::vector<const char*> with_report = {"--report", "r.json"};
     with_report.insert(with_report.end(), words.begin(), words.end());
@@ -72,8 +99,8 @@ std::string state(const Options& o) {
                      o.output_dir + "|" + o.golden_dir + "|" + o.report_path + "|" + o.affinity + "|" + o.runner;
   for (const std::string& input : o.inputs) text += "|" + input;
   text += format("|%.17g|%.17g|%lld|%.17g|%.17g|%d%d%d%d%d", o.tolerance, o.relative_tolerance,
-                 static_cast<long long>(o.rounds), o.cooldown_seconds, o.sustained_minutes, o.profile, o.progress, o.help,
-                 o.version, o.list_options);
+                 static_cast<long long>(o.rounds), o.cooldown_seconds, o.sustained_minutes, o.profile, o.progress,
+                 o.help, o.version, o.list_options);
   return text + "|" + number(o.threads) + "|" + number(o.warmup) + "|" + number(o.runs) + "|" + number(o.min_seconds);
 }
 

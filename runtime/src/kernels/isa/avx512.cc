@@ -38,12 +38,14 @@ MDEPLOY_INLINE Vec running_max(Vec top, Vec v) {
   return _mm512_mask_mov_ps(_mm512_max_ps(v, top), _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q), v);
 }
 
+// clang-format off
 #define MDEPLOY_TILES(TILE)                                                                                     \
   TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6) TILE(1, 7) TILE(1, 8) TILE(1, 9) TILE(1, 10) \
   TILE(1, 11) TILE(1, 12) TILE(1, 13) TILE(1, 14) TILE(1, 15) TILE(1, 16)                                       \
   TILE(2, 1) TILE(2, 2) TILE(2, 3) TILE(2, 4) TILE(2, 5) TILE(2, 6) TILE(2, 7) TILE(2, 8) TILE(2, 9) TILE(2, 10) \
   TILE(2, 11) TILE(2, 12) TILE(2, 13) TILE(2, 14)                                                               \
   TILE(4, 1) TILE(4, 2) TILE(4, 3) TILE(4, 4) TILE(4, 5) TILE(4, 6)
+// clang-format on
 constexpr int kMaxPixels[kMaxTileBlocks + 1] = {0, 16, 14, 0, 6};
 
 #include "kernels/isa/kernels.inc"

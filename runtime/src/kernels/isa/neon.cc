@@ -25,8 +25,7 @@ MDEPLOY_INLINE Vec at_most(Vec bound, Vec v) { return vminq_f32(bound, v); }
 
 // v * 2^n, n being in the low bits of `shifted`.
 MDEPLOY_INLINE Vec add_to_exponent(Vec v, Vec shifted) {
-  return vreinterpretq_f32_s32(
-      vaddq_s32(vreinterpretq_s32_f32(v), vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23)));
+  return vreinterpretq_f32_s32(vaddq_s32(vreinterpretq_s32_f32(v), vshlq_n_s32(vreinterpretq_s32_f32(shifted), 23)));
 }
 MDEPLOY_INLINE Vec select_negative(Vec x, Vec if_negative, Vec otherwise) {
   return vbslq_f32(vreinterpretq_u32_s32(vshrq_n_s32(vreinterpretq_s32_f32(x), 31)), if_negative, otherwise);
@@ -40,8 +39,7 @@ template <int kLane>
 MDEPLOY_INLINE Vec fma_lane(Vec a, Vec b, Vec c) {  // a[kLane] * b + c
   return vfmaq_laneq_f32(c, b, a, kLane);
 }
-#define MDEPLOY_TILES(TILE) \
-  TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(2, 1) TILE(2, 2)
+#define MDEPLOY_TILES(TILE) TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(2, 1) TILE(2, 2)
 constexpr int kMaxPixels[kMaxTileBlocks + 1] = {0, 5, 2, 0, 0};
 #else  // ARMv7: VFPv3 has no fused form, so a product is rounded before it is added
 MDEPLOY_INLINE Vec div(Vec a, Vec b) {  // no instruction for it; only used once a channel

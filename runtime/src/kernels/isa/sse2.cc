@@ -32,9 +32,7 @@ MDEPLOY_INLINE Vec select_negative(Vec x, Vec if_negative, Vec otherwise) {
   return _mm_or_ps(_mm_and_ps(negative, if_negative), _mm_andnot_ps(negative, otherwise));
 }
 // The larger one; a NaN in either stays.
-MDEPLOY_INLINE Vec running_max(Vec top, Vec v) {
-  return select_negative(_mm_cmpunord_ps(v, v), v, _mm_max_ps(v, top));
-}
+MDEPLOY_INLINE Vec running_max(Vec top, Vec v) { return select_negative(_mm_cmpunord_ps(v, v), v, _mm_max_ps(v, top)); }
 
 #define MDEPLOY_TILES(TILE) TILE(1, 1) TILE(1, 2) TILE(1, 3)
 constexpr int kMaxPixels[kMaxTileBlocks + 1] = {0, 3, 0, 0, 0};

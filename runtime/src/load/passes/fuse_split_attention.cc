@@ -71,7 +71,7 @@ bool follow_back_to_front(const std::vector<Node*>& chain, Index* index) {
 }
 
 struct Match {
-  Value* x = nullptr;      // radix convolution's output
+  Value* x = nullptr;  // radix convolution's output
   int64_t radix = 0;
   Node* gap_sum = nullptr;  // adds the splits
   Node* weighted_sum = nullptr;
@@ -211,9 +211,7 @@ bool is_pointwise(const Node* node) {
 
 bool is_plain_relu(const ConvEpilogue& e) { return e.lo == 0.0f && e.hi == std::numeric_limits<float>::infinity(); }
 
-int64_t groups_of(const Node& conv) {
-  return conv.inputs[0]->desc.shape[1] / conv.inputs[1]->desc.shape[1];
-}
+int64_t groups_of(const Node& conv) { return conv.inputs[0]->desc.shape[1] / conv.inputs[1]->desc.shape[1]; }
 
 // From the pooled sum to the logits.
 bool match_products(Match* m) {
@@ -339,8 +337,8 @@ Status fuse_split_attention(Graph& graph, LoadContext& context) {
     }
     if (!match_products(&m)) continue;
     const Shape& x = m.x->desc.shape;
-    const SplitAttentionShape shape = {x[0], m.radix, groups_of(*m.fc1), x[1] / m.radix, x[2], x[3],
-                                       m.fc1->outputs[0]->desc.shape[1]};
+    const SplitAttentionShape shape = {
+        x[0], m.radix, groups_of(*m.fc1), x[1] / m.radix, x[2], x[3], m.fc1->outputs[0]->desc.shape[1]};
     if (m.fc2->outputs[0]->desc.shape[1] != x[1] || !split_attention_supports(shape, context.settings.isa) ||
         !match_softmax(&m, shape.c, shape.cardinality) || !is_closed(m)) {
       continue;

@@ -1,8 +1,9 @@
 // SPDX-FileCopyrightText: The mdeploy authors
 // SPDX-License-Identifier: Apache-2.0
 //
-// The native half of org.mdeploy.harness.NativeRunner: takes the flags of HarnessOptions to the harness's C API, and the harness's
-// callbacks to DeviceReadings and Runner.Progress. Callbacks come on the thread that runs, so its JNIEnv serves them.
+// The native half of org.mdeploy.harness.NativeRunner: takes the flags of HarnessOptions to the harness's C API, and
+// the harness's callbacks to DeviceReadings and Runner.Progress. Callbacks come on the thread that runs, so its JNIEnv
+// serves them.
 #include <jni.h>
 
 #include <cmath>

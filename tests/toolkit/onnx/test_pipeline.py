@@ -66,6 +66,13 @@ CASES = {
         [node("LogSoftmax", ["x"], ["y"], axis=1)], {}, ["ReduceMax", "Sub", "Exp", "ReduceSum", "Log", "Sub"],
     ),
     "softmax-last-axis": ([node("Softmax", ["x"], ["y"], axis=1)], {}, ["Transpose", "Softmax", "Transpose"]),
+    "expand-indexing": (
+        [node("GatherND", ["x", "i"], ["y"])], {"i": np.array([[0, 1], [1, -1]])}, ["Reshape", "Gather", "Reshape"],
+    ),
+    "expand-einsum": (
+        [node("Einsum", ["x", "x"], ["y"], equation="abcd,abed->abce")],
+        {}, ["Reshape", "Transpose", "Reshape", "MatMul", "Reshape"],
+    ),
     "expand-functions": ([node("MeanVarianceNormalization", ["x"], ["y"])], {}, None),
 }  # fmt: skip
 
@@ -86,6 +93,15 @@ def test_a_pass_changes_what_it_should_and_no_numbers(name: str) -> None:
     assert record.applied
     assert record.max_abs is not None
     assert record.max_abs <= 1e-5
+
+
+def test_a_definition_names_the_node_that_it_came_from() -> None:
+    model = build([node("MeanVarianceNormalization", ["x"], ["y"], name="norm")], (2, 3, 4, 5), opset=18)
+    x = np.random.default_rng(0).standard_normal((2, 3, 4, 5)).astype(np.float32)
+    result = run_passes(model, [[x]], passes=[PIPELINE[0]])
+    names = [item.name or "" for item in result.model.graph]
+    assert all(name.endswith(" of norm (MeanVarianceNormalization)") for name in names)
+    assert len(set(names)) == len(names) > 3
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -20,15 +20,22 @@ _SMALLEST = float(np.finfo(np.float32).tiny)
 @converts(
     "BatchNormalization",
     since=7,
-    to="SpatialBN with is_test=1",
-    limits="inference form only",
+    to="SpatialBN with is_test=1; InstanceNorm where no statistics were kept",
+    limits="inference form; of a layer that keeps no statistics, batch 1",
 )
 def batch_normalization(context: NodeContext) -> None:
     """Scale, bias, mean and variance of the training stay as they are; the runtime folds them."""
+    computed = any(context.uses_output(index) for index in range(1, 5)) or bool(context.attribute("training_mode", 0))
+    if computed and _keeps_none(context):
+        context.require(
+            context.shape()[0] == 1,
+            "the layer keeps no running statistics and takes those of the batch",
+            "convert with batch 1, or train with track_running_stats=True",
+        )
+        instance_normalization(context)
+        return
     context.require(
-        not any(context.uses_output(index) for index in range(1, 5)) and not context.attribute("training_mode", 0),
-        "batch statistics are computed (training mode)",
-        "export the model in eval mode",
+        not computed, "batch statistics are computed (training mode)", "export the model in eval mode: model.eval()"
     )
     context.require(
         context.attribute("spatial", 1) == 1, "spatial=0 normalises every element by itself", "use spatial=1"
@@ -42,6 +49,12 @@ def batch_normalization(context: NodeContext) -> None:
     context.require(len(shape) >= 2, f"input of shape {list(shape)}", "use BatchNorm1d or BatchNorm2d")
     square = context.reshape(context.blob(), [*shape[:2], prod(shape[2:]), 1])
     context.reshape(context.then("SpatialBN", [square, *parameters], **args), shape, context.output())
+
+
+def _keeps_none(context: NodeContext) -> bool:
+    """Whether no running statistics go in: the exporters compute what stands for them, or write mean 0, variance 1."""
+    mean, variance = context.constant(3), context.constant(4)
+    return mean is None or variance is None or (not mean.any() and bool((variance == 1).all()))
 
 
 @converts("InstanceNormalization", since=6, to="InstanceNorm")

@@ -32,11 +32,14 @@ def response_along(context: NodeContext, axis: int, scale: float | None) -> Arra
         inputs = ["x", "scales"]
         initializers.append(onnx.helper.make_tensor("scales", floats, [4], [1.0, 1.0, 1.0, scale or 1.0]))
     elif scale is not None:
-        inputs = ["x", "", "scales"]
+        inputs = ["x", "roi", "scales"]
         initializers.append(onnx.helper.make_tensor("scales", floats, [4], [1.0, 1.0, 1.0, scale]))
     else:
-        inputs = ["x", "", "", "sizes"]
+        inputs = ["x", "roi", "scales", "sizes"]
+        initializers.append(onnx.helper.make_tensor("scales", floats, [0], []))
         initializers.append(onnx.helper.make_tensor("sizes", ints, [4], [size, 1, 1, new_size]))
+    if "roi" in inputs:  # before opset 13 it may not be left out; empty says the same in every opset
+        initializers.append(onnx.helper.make_tensor("roi", floats, [0], []))
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node(node.op_type, inputs, ["y"], **attributes)],
         "response",
@@ -99,7 +102,9 @@ def _whole_node(context: NodeContext) -> tuple[Any, list[int]]:
             constants["sizes"] = np.where(np.arange(len(listed)) == number, 1, constants["sizes"])
     attributes = {name: attribute.value for name, attribute in node.attributes.items()}
     attributes["extrapolation_value"] = 0.0
-    names = [name if name in constants else "" for name in ("roi", "scales", "sizes")]
+    names = ["roi", "scales", *(["sizes"] if "sizes" in constants else [])]
+    for name in names:  # before opset 13 they may not be left out; empty says the same in every opset
+        constants.setdefault(name, np.zeros(0, np.float32))
     graph = onnx.helper.make_graph(
         [onnx.helper.make_node(node.op_type, ["x", *names], ["y"], **attributes)],
         "response",

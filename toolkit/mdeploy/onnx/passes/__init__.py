@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
+from mdeploy.onnx.passes.einsum import expand_einsum
 from mdeploy.onnx.passes.expand_functions import expand_functions
 from mdeploy.onnx.passes.fold_constants import fold_constants
 from mdeploy.onnx.passes.global_pool import global_pool
+from mdeploy.onnx.passes.indexing import expand_indexing
 from mdeploy.onnx.passes.log_softmax import decompose_log_softmax
 from mdeploy.onnx.passes.no_ops import remove_no_ops
 from mdeploy.onnx.passes.simplify import simplify
@@ -40,6 +42,8 @@ PIPELINE: tuple[GraphPass, ...] = (
     GraphPass("expand-functions", expand_functions),
     GraphPass("simplify", simplify),
     GraphPass("fold-constants", fold_constants),
+    GraphPass("expand-indexing", expand_indexing),
+    GraphPass("expand-einsum", expand_einsum),
     GraphPass("remove-no-ops", remove_no_ops),
     GraphPass("global-pool", global_pool),
     GraphPass("decompose-log-softmax", decompose_log_softmax),

@@ -17,8 +17,9 @@ __all__ = ["expand_functions"]
 
 _LIMIT = 8  # definitions within definitions
 
-# LogSoftmax has a pass of its own that stays exact; the definition of Attention does not give its masks' infinities.
-_NOT_EXPANDED = ("LogSoftmax", "Attention")
+# LogSoftmax has a pass of its own that stays exact; the definition of Attention does not give its masks' infinities;
+# a quantised operator is refused as it stands in the file.
+_NOT_EXPANDED = ("LogSoftmax", "Attention", "DynamicQuantizeLinear")
 
 
 def expand_functions(model: ir.Model) -> ir.Model | None:
@@ -55,7 +56,29 @@ def _expand(model: ir.Model, op_type: str) -> ir.Model | None:
         return None
     if any(node.op_type == op_type for node in expanded.graph.node):
         return None
+    _name_after_origin(proto.graph, expanded.graph, op_type)
     return restore_weights(expanded, weights)
+
+
+def _name_after_origin(before: onnx.GraphProto, after: onnx.GraphProto, op_type: str) -> None:
+    """Nodes of a definition are named after the node that they came from: a refusal names what stands in the file."""
+    known = {name for node in before.node for name in node.output}
+    known.update(value.name for value in before.input)
+    known.update(tensor.name for tensor in before.initializer)
+    origins = {
+        name: f"{node.name or node.output[0]} ({op_type})"
+        for node in before.node
+        if node.op_type == op_type
+        for name in node.output
+    }
+    for number, node in reversed([*enumerate(after.node)]):  # from what the definition gives back to what it takes
+        origin = next((origins[name] for name in node.output if name in origins), None)
+        if origin is None:
+            continue
+        node.name = f"{node.op_type} {number} of {origin}"  # onnxruntime refuses two nodes of one name
+        for name in node.input:
+            if name not in known:
+                origins.setdefault(name, origin)
 
 
 def _has_definition(node: ir.Node, opset: int) -> bool:

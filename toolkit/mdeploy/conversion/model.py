@@ -20,13 +20,15 @@ from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
-from mdeploy.conversion.golden import image_inputs, standard_inputs
+from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
+from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
 from mdeploy.conversion.sources import LoadedSource, SourceOptions, batch_message, image_spec, open_source
+from mdeploy.conversion.trial import check_repeats, run_module, try_module
 from mdeploy.errors import CheckFailed, InputError, MdeployError
-from mdeploy.files import read_text
 from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
 from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec
+from mdeploy.onnx.ceil_mode import settle_ceil_mode
 from mdeploy.onnx.export import Export, export
 from mdeploy.onnx.outputs import output_meanings
 from mdeploy.onnx.pipeline import check_pass_names, largest_difference, run_passes
@@ -37,7 +39,7 @@ from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array
 from mdeploy.version import __version__
 
-__all__ = ["Conversion", "ConvertOptions", "convert", "model_name", "preprocessed", "read_labels"]
+__all__ = ["Conversion", "ConvertOptions", "convert", "model_name", "preprocessed"]
 
 _TOOLS = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "numpy")
 _EXPORT_SLACK = 10  # an exporter may reorder more than a pass does
@@ -87,16 +89,20 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
     """
     options = options or ConvertOptions()
     check_pass_names(options.skip_passes)
+    given = None if options.labels is None else read_labels(options.labels)
     makers = select_makers(options.also)
     with enough_memory(options.source.input_shapes), ArtifactWriter(options.output) as writer:
         progress(f"reading {path.name}")
         loaded = _with_preprocessing(open_source(path, options.source), options)
+        if loaded.module is not None:
+            try_module(loaded.module, loaded.inputs, path.name)
         progress("exporting to ONNX")
         exported = _export(loaded, options)
         graph = loaded.graph if exported is None else exported.model
         assert graph is not None
         original = _session(graph, path.name) if exported is None else None  # before anything changes the graph
         prepared = prepare(graph, options.source.input_shapes, path.name)
+        settle_ceil_mode(prepared.model)
         refuse_inputs(prepared.model)
         messages = [*loaded.messages, *((exported.message,) if exported and exported.message else ())]
         messages += [batch_message(name) for name in prepared.batches]
@@ -110,10 +116,13 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
             cases.extend(image_inputs(specs, options.golden_images))
         answering = PlainSession(prepared.model, path.name) if prepared.cast and exported is None else original
         references = [_reference(loaded, answering, case.inputs) for case in cases]
+        if loaded.module is not None:
+            check_repeats(loaded.module, cases[number].inputs, references[number])
+        labels = _labels(loaded, options.labels, given, references[0], messages)
         if prepared.cast:
             messages.append(_cast_message(path, original, cases[number].inputs, references[number]))
         if exported is not None:
-            _check_export(exported, prepared.model, cases[number].inputs, references[number])
+            _check_export(exported, prepared.model, cases, references)
         del original, answering
         passed = run_passes(
             prepared.model,
@@ -137,7 +146,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
                 OutputSpec(blob, tuple(array.shape), str(array.dtype), meaning)
                 for blob, array, meaning in zip(net.outputs, references[0], meanings, strict=True)
             ),
-            labels=read_labels(options.labels) if options.labels else loaded.labels,
+            labels=labels,
             macs=count_macs(final),
             passes=passed.records,
         )
@@ -217,11 +226,8 @@ def _reference(loaded: LoadedSource, original: PlainSession | None, inputs: Sequ
     """The answer that everything is held against: PyTorch's own where there is a module, else onnxruntime's."""
     if original is not None:
         return [_plain(array) for array in original.run(inputs)]
-    module = loaded.module.module() if isinstance(loaded.module, torch.export.ExportedProgram) else loaded.module
-    assert module is not None
-    with torch.inference_mode():
-        answer = module(*(torch.from_numpy(array.copy()) for array in inputs))
-    return [_plain(tensor.numpy()) for tensor in _tensors(answer)]
+    assert loaded.module is not None
+    return run_module(loaded.module, inputs)
 
 
 def _cast_message(
@@ -234,28 +240,29 @@ def _cast_message(
     return f"{message}, which moves the outputs by {difference:.2g} on random input"
 
 
-def _tensors(answer: Any) -> list[torch.Tensor]:
-    leaves, _ = torch.utils._pytree.tree_flatten(answer)
-    return [leaf.detach().cpu() for leaf in leaves if isinstance(leaf, torch.Tensor)]
-
-
 def _plain(array: Array) -> Array:
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 
-def _check_export(exported: Export, model: ir.Model, inputs: Sequence[Array], reference: Sequence[Array]) -> None:
-    outputs = PlainSession(model, "the exported graph").run(inputs)
-    if len(outputs) != len(reference):
-        raise CheckFailed(
-            f"the {exported.exporter} exporter wrote {len(outputs)} outputs, PyTorch gives {len(reference)}"
-        )
-    difference, allowed = largest_difference([reference], [outputs])
-    if not difference <= allowed * _EXPORT_SLACK:
-        other = "torchscript" if exported.exporter == "dynamo" else "dynamo"
-        raise CheckFailed(
-            f"the graph of the {exported.exporter} exporter does not compute what PyTorch does: it differs by "
-            f"{difference:.3g}; try --exporter {other}"
-        )
+def _check_export(
+    exported: Export, model: ir.Model, cases: Sequence[GoldenInputs], references: Sequence[Sequence[Array]]
+) -> None:
+    """Every golden case: a branch on the data that the exporter settled may not show on random pixels."""
+    session = PlainSession(model, "the exported graph")
+    for case, reference in zip(cases, references, strict=True):
+        outputs = session.run(case.inputs)
+        if len(outputs) != len(reference):
+            raise CheckFailed(
+                f"the {exported.exporter} exporter wrote {len(outputs)} outputs, PyTorch gives {len(reference)}"
+            )
+        difference, allowed = largest_difference([reference], [outputs])
+        if not difference <= allowed * _EXPORT_SLACK:
+            other = "torchscript" if exported.exporter == "dynamo" else "dynamo"
+            raise CheckFailed(
+                f"the graph of the {exported.exporter} exporter does not compute what PyTorch does: it differs by "
+                f"{difference:.3g} on the case {case.entry.case}; if the model branches on its data, write the branch "
+                f"with torch.where; else try --exporter {other}"
+            )
 
 
 def _check_shapes(model: ir.Model, reference: Sequence[Array]) -> None:
@@ -290,12 +297,25 @@ def _rename(model: ir.Model, inputs: Sequence[str], outputs: Sequence[str]) -> N
                 value.name = name
 
 
-def read_labels(path: Path) -> tuple[str, ...]:
-    """Class names, one a line."""
-    labels = tuple(line.strip() for line in read_text(path).splitlines() if line.strip())
-    if not labels:
-        raise InputError(f"{path}: no labels in it; one class name a line is expected")
-    return labels
+def _labels(
+    loaded: LoadedSource,
+    path: Path | None,
+    given: tuple[str, ...] | None,
+    outputs: Sequence[Array],
+    messages: list[str],
+) -> tuple[str, ...] | None:
+    """The user's labels, which must fit the output, or the source's own, which are left out where they do not."""
+    shape = outputs[0].shape
+    if given is not None:
+        check_labels(given, shape, str(path))
+        return given
+    if loaded.labels is not None:
+        try:
+            check_labels(loaded.labels, shape, loaded.path.name)
+        except InputError as error:
+            messages.append(f"{error}; they were left out")
+            return None
+    return loaded.labels
 
 
 def model_name(stem: str) -> str:

@@ -26,8 +26,9 @@ from mdeploy.caffe2.macs import operator_macs
 from mdeploy.caffe2.normalise import normalise, pack, refuse_operators
 from mdeploy.caffe2.pair import NetPair, blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
+from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
-from mdeploy.conversion.model import Conversion, ConvertOptions, model_name, preprocessed, read_labels
+from mdeploy.conversion.model import Conversion, ConvertOptions, model_name, preprocessed
 from mdeploy.conversion.sources import image_spec
 from mdeploy.errors import CheckFailed, InputError, UsageError
 from mdeploy.formats.artifact import INIT_NET, PREDICT_NET, ArtifactWriter, file_sha256
@@ -97,6 +98,9 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
         else:
             answers = _our_answers(written, specs, cases)
 
+        labels = None if options.labels is None else read_labels(options.labels)
+        if labels is not None:
+            check_labels(labels, answers[0][0].shape, str(options.labels))
         progress("writing the nets")
         writer.add_file(INIT_NET, written.init_bytes)
         writer.add_file(PREDICT_NET, written.predict_bytes)
@@ -118,7 +122,7 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
                     OutputSpec(blob, tuple(array.shape), array.dtype.name, output_meaning(predict, blob))
                     for blob, array in zip(names, answers[0], strict=True)
                 ),
-                labels=read_labels(options.labels) if options.labels else None,
+                labels=labels,
                 operators=nets.operators,
                 parameters=_parameters(written, specs),
                 macs=sum(operator_macs(op, seen) or 0 for op in predict.op),

@@ -7,7 +7,7 @@ from __future__ import annotations
 import pytest
 
 from mdeploy.backends.base import Backend
-from mdeploy.backends.lineup import Absent, Lineup, Outcome, explain
+from mdeploy.backends.lineup import Absent, Lineup, Outcome, explain, select_backends
 from mdeploy.backends.table import BACKENDS
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UnsupportedError
 from mdeploy.formats.artifact import Artifact
@@ -60,3 +60,7 @@ def test_all_of_them_missing_says_why() -> None:
     with pytest.raises(UnavailableError, match="no backend can run this model; a: not here; install it with: pip"):
         Outcome({}, absent).require()
     Outcome({"c": 1}, absent).require()
+
+
+def test_all_means_every_backend_that_is_here() -> None:
+    assert select_backends(("all",)) == select_backends(None)

@@ -14,6 +14,7 @@ from PIL import Image
 
 from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.lineup import Lineup
+from mdeploy.backends.registry import get_backend
 from mdeploy.cli.main import run
 from mdeploy.errors import InputError, UnavailableError, UsageError
 from mdeploy.evaluation.prediction import ImagePrediction, predict, probabilities
@@ -44,6 +45,22 @@ def test_scores_are_pytorchs(calibrated: Artifact, images: list[Path]) -> None:
             np.testing.assert_allclose(scores, expected, atol=1e-5)
         assert item.ranking == list(np.argsort(-expected, kind="stable"))
         assert item.difference.max() < 1e-5
+
+
+def test_by_default_no_files_are_made_first(
+    calibrated: Artifact, images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not get_backend("mnn").availability().available:
+        pytest.skip("MNN is not installed")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    first = predict(Lineup(calibrated), images[:1])
+    assert {"onnxruntime", "mdeploy"} <= first.titles.keys()
+    assert "mnn" not in first.titles
+    assert "--backends mnn or --backends all" in dict(first.missing)["mnn"]
+    told: list[str] = []
+    assert "mnn" in predict(Lineup(calibrated, ["mdeploy", "mnn"], tell=told.append), images[:1]).titles
+    assert any("making its files" in line for line in told)
+    assert "mnn" in predict(Lineup(calibrated), images[:1]).titles
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,11 @@ class Lineup:
     tell: Tell = quiet
     """Gets one line for each step."""
 
+    @property
+    def by_name(self) -> bool:
+        """Whether backends were asked for one by one, and not all that are here."""
+        return self.backends is not None and tuple(self.backends) != ("all",)
+
     def each(
         self,
         work: Callable[[Backend], Result],
@@ -93,7 +98,7 @@ class Lineup:
             try:
                 done[backend.name] = work(backend)
             except MdeployError as error:
-                if self.backends is not None and isinstance(error, fatal):
+                if self.by_name and isinstance(error, fatal):
                     if isinstance(error, UnavailableError):
                         raise UnavailableError(f"backend {backend.name} cannot run: {error}") from error
                     raise
@@ -104,10 +109,11 @@ class Lineup:
 
 
 def select_backends(names: Sequence[str] | None = None) -> Selection:
-    """Return the backends asked for, or every installed one.
+    """Return the backends asked for, or every installed one, which ``all`` means too.
 
     Raises ``UnavailableError`` when one asked for by name is missing.
     """
+    names = None if names is not None and tuple(names) == ("all",) else names
     present: list[Backend] = []
     missing: list[tuple[str, Availability]] = []
     for name in BACKENDS if names is None else names:

@@ -110,7 +110,9 @@ def run_parity(request: ParityRequest) -> ParityReport:
     outcome = request.each(lambda backend: _run(request, backend, cases))
     results = {absent.name: _absent(absent) for absent in outcome.absent} | outcome.done
     _require_other_than_reference(outcome)
-    order = BACKENDS if request.backends is None else dict.fromkeys(request.backends)
+    order = (
+        BACKENDS if request.backends is None or tuple(request.backends) == ("all",) else dict.fromkeys(request.backends)
+    )
     found = tuple(results[name] for name in order if name in results)
     warnings = _warnings(cases, request.tolerance)
     return ParityReport(artifact.name, _reference(artifact), request.tolerance, found, warnings)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +107,13 @@ def predict(lineup: Lineup, images: Sequence[Path]) -> PredictionReport:
     with ExitStack() as stack:
 
         def prepare(backend: Backend) -> Session:
-            lineup.tell(f"loading {backend.title}")
-            return stack.enter_context(backend.prepare(artifact, lineup.options))
+            # A first answer should not wait for the files of every runtime that happens to be installed.
+            options = lineup.options if lineup.backends is not None else replace(lineup.options, made_only=True)
+            made = (
+                "" if options.made_only or not backend.info.make else ", or making its files, which can take a minute"
+            )
+            lineup.tell(f"loading {backend.title}{made}")
+            return stack.enter_context(backend.prepare(artifact, options))
 
         sessions = lineup.each(prepare, fatal=MdeployError)
         sessions.require()

@@ -36,5 +36,5 @@ class OptionalBackend(Backend):
         home = find_home(self.info, self.info.run)
         if home is None:
             raise UnavailableError(f"{self.title}: {why_missing(self.info, self.info.run)}")
-        folder = find_files(self.info, artifact)
+        folder = find_files(self.info, artifact, options.made_only)
         return OptionalSession(self.info, home, folder, net_spec(artifact.manifest), options.threads)

@@ -69,7 +69,10 @@ def why_missing(info: BackendInfo, packages: Sequence[str]) -> str:
     override = os.environ.get(variable(info))
     if override:
         return f"{variable(info)}={override} is no Python that has {' and '.join(packages)}"
-    return f"{' and '.join(packages)} not installed"
+    absent = [name for name in packages if _versions([name], None) is None]
+    if absent:
+        return f"{' and '.join(absent)} not installed"
+    return f"{' and '.join(packages)} not installed together"
 
 
 def how_to_install(info: BackendInfo, packages: Sequence[str]) -> str:

@@ -50,8 +50,8 @@ def artifact_files(info: BackendInfo, manifest: Manifest) -> dict[str, int]:
     return {name: entry.bytes for name, entry in manifest.files.items() if name.startswith(f"{info.name}/")}
 
 
-def find_files(info: BackendInfo, artifact: Artifact) -> Path:
-    """The folder with the backend's files for this model, made if need be.
+def find_files(info: BackendInfo, artifact: Artifact, made_only: bool = False) -> Path:
+    """The folder with the backend's files for this model, made if need be; with ``made_only`` not even then.
 
     Raises ``UnavailableError`` when they would have to be made and cannot: something is missing, or the model has
     something that the converter does not take.
@@ -67,6 +67,8 @@ def find_files(info: BackendInfo, artifact: Artifact) -> Path:
     )
     cache = _cache()
     place = cache / f"{info.name}-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    if not place.is_dir() and made_only:
+        raise UnavailableError(f"its files are not made yet; --backends {info.name} or --backends all makes them")
     if not place.is_dir():
         temporary = cache / f".partial-{secrets.token_hex(8)}"
         try:

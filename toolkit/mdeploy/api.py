@@ -54,6 +54,7 @@ def convert(
     name: str | None = None,
     model: str | None = None,
     model_args: Mapping[str, Any] | None = None,
+    weights_key: str | None = None,
     input_shapes: Mapping[str, Sequence[int]] | Sequence[int] | None = None,
     mean: Sequence[float] | None = None,
     std: Sequence[float] | None = None,
@@ -84,6 +85,7 @@ def convert(
         output: the artifact to write; an older artifact there is replaced, any other directory is refused.
         model: FILE_OR_MODULE:FACTORY that makes the module of a state_dict. This runs the factory's code.
         model_args: keyword arguments of the factory.
+        weights_key: which of several sets of weights in the file, such as ``state_dict_ema``.
         input_shapes: shape of the only input, or shapes by the input's name.
         mean, std: of the input on the scale 0 to 1, one figure for each channel, in colour order.
         color_order: ``rgb`` or ``bgr``.
@@ -109,7 +111,7 @@ def convert(
     options = ConvertOptions(
         output=Path(output),
         name=name,
-        source=SourceOptions(model, model_args or {}, {key: tuple(shape) for key, shape in named.items()}),
+        source=SourceOptions(model, model_args or {}, {key: tuple(shape) for key, shape in named.items()}, weights_key),
         mean=_floats(mean),
         std=_floats(std),
         color_order=color_order,

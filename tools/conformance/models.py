@@ -33,8 +33,8 @@ from mdeploy.backends.registry import get_backend
 from mdeploy.comparison.tolerance import Tolerance, compare
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.conversion.sources import SourceOptions
-from mdeploy.conversion.sources.factory import build_module
 from mdeploy.errors import MdeployError
+from mdeploy.models.factory import build_module
 from mdeploy_training.models.calibration import smooth_images
 
 TOLERANCE = Tolerance(1e-5)

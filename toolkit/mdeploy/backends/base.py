@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mdeploy.backends.table import info_of
 from mdeploy.tensors import Array
@@ -56,6 +56,12 @@ class PrepareOptions:
 
     threads: int = 0
     source: Path | None = None
+    model: str | None = None
+    """FILE_OR_MODULE:FACTORY of the module, for PyTorch on bare weights. This runs its code."""
+    model_arguments: Mapping[str, Any] | None = None
+    """Of the factory; None takes those that the manifest recorded."""
+    made_only: bool = False
+    """Leave a backend out whose files would have to be made first, which can take a minute."""
 
 
 class _Closing(ABC):

@@ -73,14 +73,16 @@ class TorchBackend(Backend):
         source = artifact.manifest.source
         if source.kind in ("onnx", "caffe2"):
             raise UnavailableError(f"the artifact was made from {source.file}, which PyTorch cannot run")
-        if source.kind == "state_dict":
+        if source.kind == "state_dict" and options.model is None:
             raise UnavailableError(
-                f"the artifact was made from bare weights, {source.file}, and its class is not known"
+                f"the artifact was made from bare weights, {source.file}; to run their module, name its code again: "
+                f"--model {source.model or 'FILE_OR_MODULE:FACTORY'}"
             )
         if source.kind in _CODE_KINDS and options.source is None:
             raise UnavailableError(f"the source {source.file} can hold code; name it by --source to run it again")
         path = find_source(artifact, options.source)
-        return TorchSession(_load(source.kind, path), options, [path], started)
+        module = _filled(artifact, path, options) if source.kind == "state_dict" else _load(source.kind, path)
+        return TorchSession(module, options, [path], started)
 
 
 def find_source(artifact: Artifact, given: Path | None) -> Path:
@@ -117,6 +119,21 @@ def _candidates(artifact: Artifact, name: str) -> Iterator[Path]:
     yield artifact.path / base
     yield artifact.path.resolve().parent / base
     yield Path.cwd() / base
+
+
+def _filled(artifact: Artifact, path: Path, options: PrepareOptions) -> torch.nn.Module:
+    """The user's own module with the weights of the source. Only code that was named for this run is run."""
+    from mdeploy.models.factory import build_module
+    from mdeploy.models.fit import fill
+    from mdeploy.models.weights import find_weights, load_plain
+
+    source = artifact.manifest.source
+    assert options.model is not None
+    arguments = options.model_arguments if options.model_arguments is not None else source.arguments or {}
+    weights = find_weights(path, load_plain(path), source.weights_key)
+    module = build_module(options.model, arguments)
+    fill(module, weights.tensors, str(path), options.model)
+    return module.float().eval()
 
 
 def _load(kind: str, path: Path) -> torch.nn.Module:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
-from mdeploy.cli.options import PATH, comma_list, input_shapes_option, json_option, output_option
+from mdeploy.cli.options import PATH, comma_list, input_shapes_option, json_option, model_options, output_option
 from mdeploy.errors import UsageError
 from mdeploy.progress import status
 
@@ -37,19 +36,6 @@ def _numbers(ctx: click.Context, parameter: click.Parameter, value: str | None) 
     return numbers
 
 
-def _arguments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
-    arguments: dict[str, Any] = {}
-    for text in values:
-        key, equals, value = text.partition("=")
-        if not equals or not key.isidentifier():
-            raise click.BadParameter(f"{text!r} is not like width=64 or norm=batch", ctx, parameter)
-        try:
-            arguments[key] = json.loads(value)
-        except ValueError:
-            arguments[key] = {"True": True, "False": False, "None": None}.get(value, value)
-    return arguments
-
-
 @click.command(
     "convert",
     epilog="""\b
@@ -65,12 +51,8 @@ Examples:
 @click.argument("sources", metavar="SOURCE [PREDICT_NET]", type=PATH, nargs=-1, required=True)
 @output_option("Artifact to write.", "mdeploy-out")
 @click.option("--name", help="Model name, for packages and reports. Default: the file's.")
-@click.option(
-    "--model",
-    metavar="FILE_OR_MODULE:FACTORY",
-    help="Makes the module of a state_dict. This runs the factory's code: name only code that you trust.",
-)
-@click.option("--model-arg", "model_args", metavar="K=V", multiple=True, callback=_arguments, help="Factory argument.")
+@model_options
+@click.option("--weights-key", metavar="NAME", help="Which of several sets of weights, such as state_dict_ema.")
 @input_shapes_option
 @click.option(
     "--mean", metavar="R,G,B", callback=_numbers, help="Of the training images, on the scale 0 to 1, in colour order."
@@ -112,7 +94,7 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
 
     if len(sources) > 2:
         raise UsageError(f"{len(sources)} sources; one is wanted, or the two nets of a Caffe2 net pair")
-    source = SourceOptions(flags["model"], flags["model_args"], flags["input_shapes"])
+    source = SourceOptions(flags["model"], flags["model_args"], flags["input_shapes"], flags["weights_key"])
     if len(sources) == 1 and not sources[0].is_dir():
         check_source(sources[0], source)  # before torch is imported, which takes seconds
 

@@ -10,6 +10,7 @@ Paths are not checked here: the code that opens them says what is wrong with exi
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -32,6 +33,7 @@ __all__ = [
     "markdown_option",
     "max_regression_option",
     "model_filter_option",
+    "model_options",
     "output_option",
     "prepare_options",
     "rtol_option",
@@ -69,7 +71,8 @@ def backends_option(function: F) -> F:
         "--backends",
         metavar="A,B",
         callback=comma_list,
-        help=f"Backends to use: {', '.join(BACKENDS)}. Default: every installed one.",
+        help=f"Backends to use: {', '.join(BACKENDS)}. Default, and all: every installed one; "
+        "of predict, those whose files need not be made first.",
     )(function)
 
 
@@ -221,8 +224,34 @@ def input_shapes_option(function: F) -> F:
     )(function)
 
 
+def _arguments(ctx: click.Context, parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    arguments: dict[str, Any] = {}
+    for text in values:
+        key, equals, value = text.partition("=")
+        if not equals or not key.isidentifier():
+            raise click.BadParameter(f"{text!r} is not like width=64 or norm=batch", ctx, parameter)
+        try:
+            arguments[key] = json.loads(value)
+        except ValueError:
+            arguments[key] = {"True": True, "False": False, "None": None}.get(value, value)
+    return arguments
+
+
+def model_options(function: F) -> F:
+    """``--model`` and ``--model-arg``, as ``model`` and ``model_args``: what makes the module of bare weights."""
+    named = click.option(
+        "--model",
+        metavar="FILE_OR_MODULE:FACTORY",
+        help="Makes the module of a state_dict. This runs the factory's code: name only code that you trust.",
+    )
+    arguments = click.option(
+        "--model-arg", "model_args", metavar="K=V", multiple=True, callback=_arguments, help="Factory argument."
+    )
+    return named(arguments(function))
+
+
 def prepare_options(threads: int = 0) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """``--source`` and ``--threads``, handed to the verb as one ``prepare``: what a backend is told when it loads.
+    """``--source``, ``--model``, ``--model-arg`` and ``--threads`` as one ``prepare``: for backends.
 
     Args:
         threads: the default; 0 lets each backend choose.
@@ -236,14 +265,23 @@ def prepare_options(threads: int = 0) -> Callable[[Callable[..., Any]], Callable
             help="The file that was converted, for running PyTorch again. "
             "Default: looked for beside the artifact and in the current directory.",
         )
+        @model_options
         @click.option(
             "--threads", type=click.IntRange(min=0), default=threads, help=f"Threads per backend. Default: {chosen}."
         )
         @wraps(function)
-        def wrapped(*arguments: Any, source: Path | None, threads: int, **flags: Any) -> Any:
+        def wrapped(
+            *arguments: Any,
+            source: Path | None,
+            model: str | None,
+            model_args: dict[str, Any],
+            threads: int,
+            **flags: Any,
+        ) -> Any:
             from mdeploy.backends.base import PrepareOptions
 
-            return function(*arguments, prepare=PrepareOptions(threads, source), **flags)
+            asked = PrepareOptions(threads, source, model, model_args or None)
+            return function(*arguments, prepare=asked, **flags)
 
         return wrapped
 

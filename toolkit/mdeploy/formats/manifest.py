@@ -66,6 +66,8 @@ class Source:
     exporter: str | None = None
     init_file: str | None = None
     init_sha256: str | None = None
+    weights_key: str | None = None
+    """Where in the file the weights lay, as --weights-key was given."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +249,8 @@ class Manifest:
         }
         if self.source.init_file is not None:
             data["source"] |= {"init_file": self.source.init_file, "init_sha256": self.source.init_sha256}
+        if self.source.weights_key is not None:
+            data["source"]["weights_key"] = self.source.weights_key
         if self.reference is not None:
             data["reference"] = self.reference
         validate(data, MANIFEST.definition, "the manifest to write")

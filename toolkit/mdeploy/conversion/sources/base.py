@@ -28,6 +28,8 @@ class SourceOptions:
     """Keyword arguments of the factory."""
     input_shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     """Shapes by input name; the name "" stands for the only input."""
+    weights_key: str | None = None
+    """Which set of weights to take from a file with several, such as state_dict_ema."""
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,11 @@
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
-from typing import Any
 
 from mdeploy.conversion.sources.base import LoadedSource, SourceOptions
 from mdeploy.conversion.sources.sniff import kind_of
-from mdeploy.errors import InputError, first_line
+from mdeploy.errors import UsageError
 
 __all__ = ["open_source"]
 
@@ -34,22 +32,11 @@ def _open_pickled(path: Path, options: SourceOptions) -> LoadedSource:
     from mdeploy.conversion.sources.checkpoint import load_checkpoint
     from mdeploy.conversion.sources.torch_files import load_state_dict
     from mdeploy.formats.checkpoint import FORMAT
+    from mdeploy.models.weights import find_weights, load_plain
 
-    data = _load_plain(path)
+    data = load_plain(path)
     if isinstance(data, dict) and data.get("format") == FORMAT:
+        if options.weights_key is not None:
+            raise UsageError(f"{path} is a checkpoint with one set of weights; leave --weights-key out")
         return load_checkpoint(path, options)
-    return load_state_dict(path, data, options)
-
-
-def _load_plain(path: Path) -> Any:
-    import torch
-
-    try:
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{path}: refused: it holds more than tensors and plain values, which could run code when loaded "
-            f"({first_line(error)}); save the state_dict instead"
-        ) from error
-    except Exception as error:  # a damaged file can make torch's reader raise anything
-        raise InputError(f"{path}: cannot read it: {first_line(error)}") from error
+    return load_state_dict(path, find_weights(path, data, options.weights_key), options)

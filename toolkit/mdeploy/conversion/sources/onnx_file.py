@@ -5,6 +5,8 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
+import tempfile
 from pathlib import Path
 
 import onnx
@@ -33,9 +35,10 @@ def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
         ) from error
     if not model.HasField("graph") or not model.graph.output or not model.opset_import:
         raise InputError(f"{path}: not a model file that convert knows, or damaged: it has no graph")
+    _accept_old_ways(model)
     _declare_outputs(model)
     try:
-        onnx.load_external_data_for_model(model, str(path.resolve().parent))
+        _load_external_data(path, model)
         onnx.checker.check_model(model)
     except Exception as error:  # the checker's errors come from C++; external data raises OSError and ValueError
         raise InputError(f"{path}: not a valid ONNX model: {first_line(error, whole=True)}") from error
@@ -45,6 +48,50 @@ def load_onnx(path: Path, options: SourceOptions) -> LoadedSource:
         messages = (f"{path.name}: bfloat16 was read as float32, which holds all of its values",)
     source = Source("onnx", path.name, file_sha256(path))
     return LoadedSource(path=path, source=source, inputs=(), graph=graph, messages=messages)
+
+
+def _accept_old_ways(model: onnx.ModelProto) -> None:
+    """What other tools write and runtimes take: -1 for an open dimension, and weights that are not inputs in IR 3."""
+    graph = model.graph
+    for value in (*graph.input, *graph.output, *graph.value_info):
+        for number, dim in enumerate(value.type.tensor_type.shape.dim):
+            if dim.dim_value < 0:
+                dim.dim_param = f"{value.name}_{number}"
+    inputs = {value.name for value in graph.input}
+    if model.ir_version < 4 and any(tensor.name not in inputs for tensor in graph.initializer):
+        model.ir_version = 4  # the first that allows it
+
+
+def _load_external_data(path: Path, model: onnx.ModelProto) -> None:
+    """Beside the name that was given. A model that is a link (as in a cache of downloads) may have linked data there,
+    which ONNX's own reader refuses: each is read by the name that it has in the folder of the link."""
+    folder = path.absolute().parent
+    if not path.is_symlink():
+        onnx.load_external_data_for_model(model, str(folder))
+        return
+    with tempfile.TemporaryDirectory() as gathered:
+        for name in _external_names(model):
+            # One plain name: a link chosen by the user's own folder, never a path chosen by the file.
+            if name != Path(name).name:
+                raise InputError(f"{path}: is a link, and its external data {name!r} lies in another folder")
+            real = (folder / name).resolve()
+            check_readable(real)
+            try:
+                (Path(gathered) / name).hardlink_to(real)
+            except OSError:
+                shutil.copyfile(real, Path(gathered) / name)
+        onnx.load_external_data_for_model(model, gathered)
+
+
+def _external_names(model: onnx.ModelProto) -> set[str]:
+    tensors = onnx.external_data_helper._get_all_tensors(model)
+    return {
+        entry.value
+        for tensor in tensors
+        if onnx.external_data_helper.uses_external_data(tensor)
+        for entry in tensor.external_data
+        if entry.key == "location"
+    }
 
 
 def _declare_outputs(model: onnx.ModelProto) -> None:

@@ -14,10 +14,10 @@ from pathlib import Path
 from mdeploy.conversion.sources.base import SourceOptions
 from mdeploy.errors import InputError, UsageError
 from mdeploy.files import reading
+from mdeploy.models.file_kinds import foreign_kind, is_pickle, is_safetensors, is_zip
 
 __all__ = ["check_source", "kind_of", "missing_flags"]
 
-_PICKLE = b"\x80"  # the first byte of what torch.save wrote before 2020
 _CHECKPOINT = "mdeploy-checkpoint"
 _MAX_PICKLE_BYTES = 16 << 20
 
@@ -30,7 +30,7 @@ _CALLED = {"state_dict": "holds weights only", "torchscript": "is TorchScript, w
 
 
 def kind_of(path: Path) -> str:
-    """``torchscript``, ``exported_program``, ``pickled`` or ``onnx``, which stands for everything else.
+    """``torchscript``, ``exported_program``, ``pickled`` (or safetensors) or ``onnx``, which stands for all else.
 
     Raises ``InputError`` for what is missing, empty, a directory, or a damaged archive.
     """
@@ -39,11 +39,15 @@ def kind_of(path: Path) -> str:
     if path.is_dir():
         raise InputError(f"{path}: is a directory; convert takes a model file")
     with reading(path) as file:
-        head = file.read(4)
-    if not head:
-        raise InputError(f"{path}: is empty")
-    if not head.startswith(b"PK"):
-        return "pickled" if head.startswith(_PICKLE) else "onnx"
+        if not file.read(1):
+            raise InputError(f"{path}: is empty")
+    if is_pickle(path) or is_safetensors(path):
+        return "pickled"
+    if not is_zip(path):
+        kind = foreign_kind(path)
+        if kind is not None:
+            raise InputError(f"{path}: is {kind}")
+        return "onnx"
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -55,13 +59,16 @@ def kind_of(path: Path) -> str:
         return "torchscript"
     if any("serialized_exported_program" in name or name.startswith("models/") for name in [*names, *inner]):
         return "exported_program"
+    if not any(name.endswith("data.pkl") for name in inner):
+        held = ", ".join(names[:3]) + (" and more" if len(names) > 3 else "") or "nothing"
+        raise InputError(f"{path}: is a zip archive that torch.save did not write; it holds {held}")
     return "pickled"
 
 
 def check_source(path: Path, options: SourceOptions) -> None:
     """Refuse what is no file, and a source whose flags are missing, before anything slow is done."""
     kind = kind_of(path)
-    if kind == "pickled" and _holds_weights_only(path):
+    if kind == "pickled" and (is_safetensors(path) or _holds_weights_only(path)):
         kind = "state_dict"
     missing_flags(path, kind, options)
 

@@ -4,46 +4,44 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+import inspect
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, batch_message, image_spec
-from mdeploy.conversion.sources.factory import build_module
 from mdeploy.conversion.sources.sniff import missing_flags
 from mdeploy.errors import InputError, UsageError, first_line
 from mdeploy.formats.artifact import file_sha256
 from mdeploy.formats.manifest import InputSpec, Source
+from mdeploy.models.factory import build_module
+from mdeploy.models.fit import fill
+from mdeploy.models.weights import Weights
 from mdeploy.onnx.export import quiet_torch
 
 __all__ = ["load_exported_program", "load_state_dict", "load_torchscript"]
 
-_WRAPPERS = ("state_dict", "model_state_dict", "model", "net", "weights")
-_PREFIXES = ("module.", "_orig_mod.")  # put in front by DataParallel and torch.compile
 
-
-def load_state_dict(path: Path, data: Any, options: SourceOptions) -> LoadedSource:
-    """Put weights that ``torch.load(weights_only=True)`` gave into the module of the user's factory."""
-    weights = _find_weights(path, data)
+def load_state_dict(path: Path, weights: Weights, options: SourceOptions) -> LoadedSource:
+    """Put weights into the module of the user's factory."""
     missing_flags(path, "state_dict", options)
     assert options.model is not None
-    inputs = _declared_inputs(options)
     module = build_module(options.model, options.arguments)
-    try:
-        module.load_state_dict(_stripped(weights))
-    except Exception as error:  # modules may load in ways of their own
-        lines = [line.strip() for line in str(error).splitlines()[1:3]]  # the first one is a heading
-        reason = " ".join(lines)[:400] or first_line(error)
-        raise InputError(f"{path}: does not fit the module of {options.model}: {reason}") from error
+    messages = [*_choice(path, weights), *fill(module, weights.tensors, str(path), options.model)]
     return LoadedSource(
         path=path,
-        source=Source("state_dict", path.name, file_sha256(path), options.model, dict(options.arguments)),
-        inputs=inputs,
+        source=Source(
+            kind="state_dict",
+            file=path.name,
+            sha256=file_sha256(path),
+            model=options.model,
+            arguments=dict(options.arguments),
+            weights_key=options.weights_key,
+        ),
+        inputs=_declared_inputs(path, options, _forward_parameters(module)),
         module=module.float().eval(),
-        messages=_cast_messages(path, weights.values()),
+        messages=(*messages, *_cast_messages(path, weights.tensors.values())),
     )
 
 
@@ -51,7 +49,6 @@ def load_torchscript(path: Path, options: SourceOptions) -> LoadedSource:
     """Load a TorchScript archive. It is a program: converting it runs it."""
     _refuse_factory(path, "a TorchScript archive", options)
     missing_flags(path, "torchscript", options)
-    inputs = _declared_inputs(options)
     try:
         with quiet_torch():
             module = torch.jit.load(str(path), map_location="cpu").eval()  # type: ignore[no-untyped-call]
@@ -61,7 +58,7 @@ def load_torchscript(path: Path, options: SourceOptions) -> LoadedSource:
     return LoadedSource(
         path=path,
         source=Source("torchscript", path.name, file_sha256(path)),
-        inputs=inputs,
+        inputs=_declared_inputs(path, options, _script_parameters(module)),
         module=module.float() if messages else module,
         messages=messages,
     )
@@ -93,33 +90,53 @@ def _cast_messages(path: Path, weights: Iterable[torch.Tensor]) -> tuple[str, ..
     return (f"{path.name}: {names} weights were cast to float32",) if names else ()
 
 
-def _find_weights(path: Path, data: Any) -> Mapping[str, torch.Tensor]:
-    candidates = [data, *(data.get(key) for key in _WRAPPERS)] if isinstance(data, Mapping) else []
-    for candidate in candidates:
-        if (
-            isinstance(candidate, Mapping)
-            and candidate
-            and all(isinstance(key, str) and isinstance(value, torch.Tensor) for key, value in candidate.items())
-        ):
-            return candidate
-    raise InputError(f"{path}: holds neither an mdeploy checkpoint nor a state_dict")
+def _choice(path: Path, weights: Weights) -> list[str]:
+    """What was taken, where the file holds more than one thing."""
+    messages = []
+    if weights.module:
+        messages.append(f"{path.name}: the weights of a pickled {weights.module} were read; its code was not run")
+    if weights.others:
+        one, rest = weights.key or "the file's own weights", ", ".join(weights.others)
+        messages.append(
+            f"{path.name}: holds several sets of weights; {one} was taken, --weights-key takes another: {rest}"
+        )
+    return messages
 
 
-def _stripped(weights: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Names without what wrappers put in front. Versions of modules, which some read when they load, stay."""
-    versions: Mapping[str, Any] = getattr(weights, "_metadata", {})
-    for prefix in _PREFIXES:
-        if all(key.startswith(prefix) for key in weights):
-            weights = {key.removeprefix(prefix): value for key, value in weights.items()}
-            versions = {(key + ".").removeprefix(prefix).rstrip("."): value for key, value in versions.items()}
-    found = OrderedDict(weights)
-    if versions:
-        found._metadata = OrderedDict(versions)  # type: ignore[attr-defined] # where torch keeps them
-    return found
+def _declared_inputs(path: Path, options: SourceOptions, parameters: Sequence[str] = ()) -> tuple[InputSpec, ...]:
+    """Inputs in the order of the call. A name of forward's means that parameter, in whatever order it is given."""
+    shapes = dict(options.input_shapes)
+    if len(shapes) > 1 and parameters:
+        strange = [name or "the unnamed one" for name in shapes if name not in parameters]
+        if strange and (len(strange) < len(shapes) or "" in shapes):
+            raise UsageError(
+                f"{path}: --input-shape names {', '.join(strange)}, but forward takes {', '.join(parameters)}"
+            )
+        if not strange:
+            taken = list(parameters[: len(shapes)])
+            left_out = [name for name in taken if name not in shapes]
+            if left_out:
+                raise UsageError(
+                    f"{path}: forward takes {', '.join(parameters)}; give --input-shape for {left_out[0]} too"
+                )
+            shapes = {name: shapes[name] for name in taken}
+    return tuple(image_spec(name or "input", shape) for name, shape in shapes.items())
 
 
-def _declared_inputs(options: SourceOptions) -> tuple[InputSpec, ...]:
-    return tuple(image_spec(name or "input", shape) for name, shape in options.input_shapes.items())
+def _forward_parameters(module: torch.nn.Module) -> list[str]:
+    """Names of what forward takes by position; empty where that cannot be known."""
+    try:
+        parameters = inspect.signature(module.forward).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    if any(parameter.kind is inspect.Parameter.VAR_POSITIONAL for parameter in parameters):
+        return []
+    return [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def _script_parameters(module: torch.nn.Module) -> list[str]:
+    schema = getattr(module.forward, "schema", None)
+    return [] if schema is None else [argument.name for argument in schema.arguments if argument.name != "self"]
 
 
 def _program_inputs(

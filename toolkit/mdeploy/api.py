@@ -72,7 +72,7 @@ def convert(
     ::
 
         made = mdeploy.convert("ckpt.pt")
-        made.artifact.manifest.parameters         # 1343746
+        made.artifact.manifest.parameters         # 1339626
         made.messages                             # what the user should know
 
         mdeploy.convert("weights.pth", model="torchvision.models:resnet50", input_shapes=(1, 3, 224, 224))

@@ -6,12 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["MUTANTS", "Mutant"]
+__all__ = ["CTEST", "MUTANTS", "Mutant"]
+
+CTEST = "ctest:"
+"""Before a pattern of C++ tests."""
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One line of ``file`` (without its indentation), what stands in its place, and pytest's arguments."""
+    """One line of ``file`` (without its indentation), what takes its place, and pytest's arguments or C++ tests."""
 
     file: str
     line: str
@@ -47,8 +50,8 @@ MUTANTS = (
     ),
     Mutant(
         f"{_TOOLKIT}evaluation/statistics.py",
-        "std = float(ms.std(ddof=1)) if ms.size > 1 else 0.0",
-        "std = float(ms.std()) if ms.size > 1 else 0.0",
+        "return cls(float(ms.mean()), float(ms.std()), float(ms.min()), p50, p90, p99, float(ms.max()))",
+        "return cls(float(ms.mean()), float(ms.std(ddof=1)), float(ms.min()), p50, p90, p99, float(ms.max()))",
         ("tests/toolkit/evaluation/test_statistics.py",),
     ),
     Mutant(
@@ -235,12 +238,12 @@ MUTANTS = (
         "runtime/src/proto/wire.cc",
         "if (size > left()) {",
         "if (size > left() + 1) {",
-        ("tests/toolkit/test_damaged_files.py", "tests/toolkit/caffe2/test_wire.py", *_GOLDEN),
+        (f"{CTEST}NetDefReader",),
     ),
     Mutant(
-        "runtime/src/image/preprocess.cc",
-        "if (picture.w <= picture.h) return {side * picture.h / picture.w, side};",
-        "if (picture.w >= picture.h) return {side * picture.h / picture.w, side};",
+        "runtime/src/image/geometry.cc",
+        "h = width <= height ? side * height / width : side;",
+        "h = width >= height ? side * height / width : side;",
         ("tests/toolkit/native/test_preprocess.py",),
     ),
     Mutant(
@@ -253,7 +256,7 @@ MUTANTS = (
         "runtime/harness/src/run/tolerance.cc",
         "const double beyond = std::max(0.0, difference - tolerance.rtol * magnitude);",
         "const double beyond = difference;",
-        _HARNESS,
+        (f"{CTEST}Tolerance",),
     ),
     Mutant(
         f"{_JAVA}LatencyTrace.java",

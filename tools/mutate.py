@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Breaks one line after the other in a copy of the tree and says whether a test notices.
 
-``python -m tools.mutate [--match TEXT]``: exit code 1 where a broken line stays unnoticed, or where a line
-of ``tools/mutants.py`` is no longer in its file. Only the tests that are named beside a line are run, one after the
-other in this Python. A line of C++ is compiled into the copy's own library.
+``python -m tools.mutate [--match TEXT]``: exit code 1 where a broken line stays unnoticed, or where a line of
+``tools/mutants.py`` is no longer in its file. Only the tests that are named beside a line are run, first with the line
+whole: tests that fail then give no verdict. A line of C++ is compiled into the copy's own library, and into its own
+tests with sanitizers where those are named.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tools.mutants import MUTANTS, Mutant
+from tools.mutants import CTEST, MUTANTS, Mutant
 
 ROOT = Path(__file__).resolve().parent.parent
 _TEST_SECONDS = 1800
@@ -46,13 +48,27 @@ def judge(folder: Path, mutant: Mutant) -> str:
         return f"stale: {len(places)} such lines"
     (place,) = places
     lines[place] = lines[place].replace(mutant.line, mutant.replacement)
+    if (whole := _verdict(folder, mutant)) != "unnoticed":
+        return f"no verdict, the line being whole: {whole}"
     path.write_text("".join(lines), encoding="utf-8")
     try:
-        if mutant.file.startswith("runtime/") and not _rebuild(folder):
-            return "does not compile"
-        return _run(folder, mutant.tests)
+        return _verdict(folder, mutant)
     finally:
         path.write_text(text, encoding="utf-8")
+
+
+def _verdict(folder: Path, mutant: Mutant) -> str:
+    """What the tests of ``mutant`` say of the tree as it is in ``folder``."""
+    python = tuple(test for test in mutant.tests if not test.startswith(CTEST))
+    if python:
+        if mutant.file.startswith("runtime/") and not _rebuild(folder):
+            return "does not compile"
+        if (said := _run(folder, python)) != "unnoticed":
+            return said
+    for test in mutant.tests:
+        if test.startswith(CTEST) and (said := _run_ctest(folder, test.removeprefix(CTEST))) != "unnoticed":
+            return said
+    return "unnoticed"
 
 
 def _environment(folder: Path) -> dict[str, str]:
@@ -91,21 +107,31 @@ def _run(folder: Path, tests: tuple[str, ...]) -> str:
     return f"noticed by {last[0].split(' - ')[0].split(' ', 1)[1]}"
 
 
+def _run_ctest(folder: Path, pattern: str) -> str:
+    build = folder / "build" / "sanitize"
+    configure = ["cmake", "-S", "runtime", "-B", build, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=RelWithDebInfo"]
+    configure += ["-DMDEPLOY_TESTS=ON", "-DMDEPLOY_SANITIZE=ON"]
+    for command in (configure, ["cmake", "--build", build]):
+        if subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode != 0:
+            return "does not compile"
+    command = ["ctest", "--test-dir", build, "--no-tests=error", "--output-on-failure", "-R", pattern]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=_TEST_SECONDS, check=False)
+    failed = re.findall(r"Test +#\d+: (\S+) \.+\**(?:Failed|Exception|Subprocess)", done.stdout)
+    if done.returncode == 0:
+        return "unnoticed"
+    return f"noticed by {failed[0]}" if failed else f"no verdict: ctest ended with {done.returncode}"
+
+
 def main() -> int:
     """Judge every line that matches; print one line each and the count."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--match", default="", help="only lines whose file has this in its name")
-    parser.add_argument("--unbroken", action="store_true", help="run the same tests without breaking anything")
     options = parser.parse_args()
     wanted = [mutant for mutant in MUTANTS if options.match in mutant.file]
     verdicts: list[str] = []
     with tempfile.TemporaryDirectory(prefix="mdeploy-mutants-") as name:
         folder = Path(name)
         copy_tree(folder)
-        if options.unbroken:
-            tests = sorted({test for mutant in wanted for test in mutant.tests})
-            print(f"{' '.join(tests)}: {_run(folder, tuple(tests))}")
-            return 0
         for mutant in wanted:
             start = time.monotonic()
             verdicts.append(judge(folder, mutant))

@@ -105,6 +105,7 @@ def convert(
     from mdeploy.conversion.model import ConvertOptions
     from mdeploy.conversion.model import convert as convert_model
     from mdeploy.conversion.nets import find_nets, import_nets
+    from mdeploy.conversion.preprocessing import PreprocessingFlags
     from mdeploy.conversion.sources import SourceOptions
 
     named = input_shapes if isinstance(input_shapes, Mapping) else {"": input_shapes} if input_shapes else {}
@@ -112,9 +113,7 @@ def convert(
         output=Path(output),
         name=name,
         source=SourceOptions(model, model_args or {}, {key: tuple(shape) for key, shape in named.items()}, weights_key),
-        mean=_floats(mean),
-        std=_floats(std),
-        color_order=color_order,
+        preprocessing=PreprocessingFlags(_floats(mean), _floats(std), color_order),
         labels=_path(labels),
         golden_images=_path(golden_images),
         exporter=exporter,

@@ -98,3 +98,30 @@ def test_folders_are_searched_in_name_order(image: Path, tmp_path: Path) -> None
     (tmp_path / "empty").mkdir()
     with pytest.raises(InputError, match="no images"):
         find_images([tmp_path / "empty"])
+
+
+def test_sixteen_bits_keep_their_upper_eight(tmp_path: Path) -> None:
+    Image.fromarray(np.array([[0, 255, 256, 32768, 65535]], np.uint16)).save(tmp_path / "g.png")
+    assert read_rgba(tmp_path / "g.png")[0, :, 0].tolist() == [0, 0, 1, 128, 255]
+
+
+def test_orientation_can_be_left_alone(image: Path, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    with Image.open(image) as upright:
+        upright.save(tmp_path / "turned.png", exif=exif)
+    assert read_rgba(tmp_path / "turned.png", upright=False)[0, 0].tolist() == [255, 0, 0, 255]
+
+
+def test_of_an_animation_the_first_image_counts(tmp_path: Path) -> None:
+    frames = [Image.new("RGB", (4, 4), colour) for colour in ((255, 0, 0), (0, 0, 255))]
+    for suffix, options in (("gif", {}), ("webp", {"lossless": True}), ("png", {})):
+        path = tmp_path / f"a.{suffix}"
+        frames[0].save(path, save_all=True, append_images=frames[1:], **options)  # type: ignore[arg-type]
+        assert read_rgba(path)[1, 1].tolist() == [255, 0, 0, 255], suffix
+
+
+def test_an_image_of_another_size_names_the_flags(image: Path) -> None:
+    spec = InputSpec("x", (1, 3, 224, 224), "float32", "NCHW", "rgb")
+    with pytest.raises(InputError, match=r"p\.png.*2x2 pixels.*--resize 256 --crop 224x224.*--preset imagenet"):
+        image_input(image, spec)

@@ -11,6 +11,7 @@ import click
 
 from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
 from mdeploy.cli.options import PATH, comma_list, input_shapes_option, json_option, model_options, output_option
+from mdeploy.cli.preprocessing import flags_from, preprocessing_options
 from mdeploy.errors import UsageError
 from mdeploy.progress import status
 
@@ -20,20 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 _ELSEWHERE = [name for name in CONVERTED if name not in BACKENDS]
-
-
-def _numbers(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
-    if value is None:
-        return None
-    try:
-        numbers = tuple(float(part) for part in value.split(","))
-    except ValueError:
-        numbers = ()
-    if not 1 <= len(numbers) <= 4:
-        raise click.BadParameter(f"{value!r} is not like 0.485,0.456,0.406", ctx, parameter)
-    if parameter.name == "std" and min(numbers) <= 0:
-        raise click.BadParameter("must be greater than zero", ctx, parameter)
-    return numbers
 
 
 @click.command(
@@ -54,13 +41,7 @@ Examples:
 @model_options
 @click.option("--weights-key", metavar="NAME", help="Which of several sets of weights, such as state_dict_ema.")
 @input_shapes_option
-@click.option(
-    "--mean", metavar="R,G,B", callback=_numbers, help="Of the training images, on the scale 0 to 1, in colour order."
-)
-@click.option(
-    "--std", metavar="R,G,B", callback=_numbers, help="Of the training images, on the scale 0 to 1, in colour order."
-)
-@click.option("--color-order", type=click.Choice(["rgb", "bgr"]), help="What the model was trained on.")
+@preprocessing_options
 @click.option("--labels", metavar="FILE", type=PATH, help="Class names, one per line.")
 @click.option("--golden-images", metavar="DIR", type=PATH, help="Images to add to the golden cases.")
 @click.option(
@@ -104,13 +85,12 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     from mdeploy.conversion.model import ConvertOptions, convert
     from mdeploy.conversion.nets import find_nets, import_nets
 
+    preprocessing = flags_from(flags)
     options = ConvertOptions(
         output=flags["output"],
         name=flags["name"],
         source=source,
-        mean=flags["mean"],
-        std=flags["std"],
-        color_order=flags["color_order"],
+        preprocessing=preprocessing,
         labels=flags["labels"],
         golden_images=flags["golden_images"],
         exporter=flags["exporter"],

@@ -26,6 +26,7 @@ __all__ = ["VERBS", "main", "root", "run"]
 
 VERBS: dict[str, str] = {
     "convert": "Turn a trained model into ONNX and a Caffe2 net pair.",
+    "preprocess": "Say how an image becomes an artifact's input, without converting again.",
     "parity": "Prove that every backend computes what PyTorch computed.",
     "package": "Make what goes onto a phone: a zip, and an app for Android.",
     "bench": "Run the native harness here or on a phone and report latency.",

@@ -23,6 +23,7 @@ __all__ = ["command"]
 @options.backends_option
 @options.prepare_options()
 @options.markdown_option
+@click.option("--save-inputs", metavar="DIR", type=options.PATH, help="Write each image's tensor as DIR/IMAGENAME.npy.")
 @options.json_option
 def command(
     paths: tuple[Path, ...],
@@ -30,6 +31,7 @@ def command(
     backends: tuple[str, ...] | None,
     prepare: PrepareOptions,
     markdown_file: Path | None,
+    save_inputs: Path | None,
     as_json: bool,
 ) -> None:
     """Classify images and show the scores of each backend side by side.
@@ -56,7 +58,7 @@ def command(
         raise click.UsageError("an IMAGE is missing")
     with status("predict") as tell:
         opened = Artifact.open(artifact)
-        report = predict(Lineup(opened, backends, prepare, tell), find_images(images))
+        report = predict(Lineup(opened, backends, prepare, tell), find_images(images), save_inputs)
     if markdown_file is not None:
         markdown_file.write_text(to_markdown(report, top), encoding="utf-8")
     if as_json:

@@ -23,6 +23,7 @@ from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, tr
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
+from mdeploy.conversion.preprocessing import PreprocessingFlags, preprocessed
 from mdeploy.conversion.sources import LoadedSource, SourceOptions, batch_message, image_spec, open_source
 from mdeploy.conversion.trial import check_repeats, run_module, try_module
 from mdeploy.errors import CheckFailed, InputError, MdeployError
@@ -39,7 +40,7 @@ from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array
 from mdeploy.version import __version__
 
-__all__ = ["Conversion", "ConvertOptions", "convert", "model_name", "preprocessed"]
+__all__ = ["Conversion", "ConvertOptions", "convert", "model_name"]
 
 _TOOLS = ("torch", "onnx", "onnxruntime", "onnxsim", "onnxscript", "numpy")
 _EXPORT_SLACK = 10  # an exporter may reorder more than a pass does
@@ -52,9 +53,7 @@ class ConvertOptions:
     output: Path = DEFAULT_ARTIFACT
     name: str | None = None
     source: SourceOptions = field(default_factory=SourceOptions)
-    mean: tuple[float, ...] | None = None
-    std: tuple[float, ...] | None = None
-    color_order: str | None = None
+    preprocessing: PreprocessingFlags = field(default_factory=PreprocessingFlags)
     labels: Path | None = None
     golden_images: Path | None = None
     exporter: str = "auto"
@@ -196,17 +195,7 @@ def _session(graph: ir.Model, where: str) -> PlainSession | None:
 
 
 def _with_preprocessing(loaded: LoadedSource, options: ConvertOptions) -> LoadedSource:
-    return replace(loaded, inputs=tuple(preprocessed(spec, options) for spec in loaded.inputs))
-
-
-def preprocessed(spec: InputSpec, options: ConvertOptions) -> InputSpec:
-    """An input with the mean, std and colour order that the user gives; one that is no image has none."""
-    if spec.layout is None:
-        return spec
-    if options.mean is not None or options.std is not None:
-        count = len(options.mean or options.std or ())
-        spec = replace(spec, mean=options.mean or (0.0,) * count, std=options.std or (1.0,) * count)
-    return replace(spec, color_order=options.color_order) if options.color_order else spec
+    return replace(loaded, inputs=tuple(preprocessed(spec, options.preprocessing) for spec in loaded.inputs))
 
 
 def _input_specs(loaded: LoadedSource, model: ir.Model, options: ConvertOptions) -> tuple[InputSpec, ...]:
@@ -218,7 +207,7 @@ def _input_specs(loaded: LoadedSource, model: ir.Model, options: ConvertOptions)
         assert value.shape is not None
         assert value.dtype is not None
         spec = image_spec(value.name or "input", tuple(value.shape.numpy()), str(value.dtype.numpy()))
-        specs.append(preprocessed(spec, options))
+        specs.append(preprocessed(spec, options.preprocessing))
     return tuple(specs)
 
 

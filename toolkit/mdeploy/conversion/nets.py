@@ -28,7 +28,8 @@ from mdeploy.caffe2.pair import NetPair, blobs_read, input_shapes, output_meanin
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
-from mdeploy.conversion.model import Conversion, ConvertOptions, model_name, preprocessed
+from mdeploy.conversion.model import Conversion, ConvertOptions, model_name
+from mdeploy.conversion.preprocessing import preprocessed
 from mdeploy.conversion.sources import image_spec
 from mdeploy.errors import CheckFailed, InputError, UsageError
 from mdeploy.formats.artifact import INIT_NET, PREDICT_NET, ArtifactWriter, file_sha256
@@ -83,7 +84,9 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
         if problems:
             more = f" (and {len(problems) - 1} more; see mdeploy inspect)" if len(problems) > 1 else ""
             raise InputError(f"{predict_file}: Caffe2 would stop at {problems[0]}{more}")
-        specs = tuple(preprocessed(_spec(predict, blob, shape), options) for blob, shape in shapes.items())
+        specs = tuple(
+            preprocessed(_spec(predict, blob, shape), options.preprocessing) for blob, shape in shapes.items()
+        )
 
         progress("running the nets")
         written = pack(nets) if options.packed else nets

@@ -15,8 +15,8 @@ import numpy as np
 from mdeploy.backends.base import Backend, Session
 from mdeploy.backends.lineup import Lineup
 from mdeploy.backends.registry import get_backend
-from mdeploy.errors import MdeployError, UsageError
-from mdeploy.formats.artifact import Artifact
+from mdeploy.errors import InputError, MdeployError, UsageError
+from mdeploy.formats.artifact import Artifact, npy_bytes
 from mdeploy.native.images import image_input
 from mdeploy.tensors import Array, Doubles
 
@@ -91,8 +91,10 @@ class PredictionReport:
         }
 
 
-def predict(lineup: Lineup, images: Sequence[Path]) -> PredictionReport:
+def predict(lineup: Lineup, images: Sequence[Path], save_inputs: Path | None = None) -> PredictionReport:
     """Classify every image on every backend of the line-up.
+
+    ``save_inputs`` is a folder for the tensors that they were given, IMAGENAME.npy each.
 
     Its first backend is the reference. Raises ``InputError`` for a bad image, ``UsageError`` when the model is no
     classifier of images, ``UnavailableError`` when no backend can run.
@@ -104,6 +106,8 @@ def predict(lineup: Lineup, images: Sequence[Path]) -> PredictionReport:
     if len(artifact.manifest.inputs) != 1:
         raise UsageError(f"{artifact.path}: the model takes {len(artifact.manifest.inputs)} inputs, not one image")
     inputs = [image_input(path, spec) for path in images]
+    if save_inputs is not None:
+        _save(images, inputs, save_inputs)
     with ExitStack() as stack:
 
         def prepare(backend: Backend) -> Session:
@@ -133,6 +137,20 @@ def predict(lineup: Lineup, images: Sequence[Path]) -> PredictionReport:
         tuple(results),
         tuple((absent.name, absent.explained) for absent in sessions.absent),
     )
+
+
+def _save(images: Sequence[Path], inputs: Sequence[Array], folder: Path) -> None:
+    """NAME.npy for NAME.jpg; where two images share the name, NAME.jpg.npy."""
+    stems = [path.stem for path in images]
+    names = [path.stem if stems.count(path.stem) == 1 else path.name for path in images]
+    if len(set(names)) != len(names):
+        raise UsageError("--save-inputs: two images have the same name")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, tensor in zip(names, inputs, strict=True):
+            (folder / f"{name}.npy").write_bytes(npy_bytes(tensor))
+    except OSError as error:
+        raise InputError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def probabilities(output: Array, meaning: str) -> Doubles:

@@ -243,10 +243,15 @@ class ArtifactWriter:
                 self.add_file(golden_path(entry.case, role, index), npy_bytes(array))
         self._golden.append(entry)
 
-    def finish(self, manifest: Manifest) -> Artifact:
-        """Fill in files and golden entries, write the manifest, and swap the whole into place."""
+    def finish(self, manifest: Manifest, golden: Sequence[GoldenEntry] | None = None) -> Artifact:
+        """Fill in files and golden entries, write the manifest, and swap the whole into place.
+
+        ``golden`` takes the place of the entries that were added, where their files were added one by one.
+        """
         assert self._temporary is not None, "finish() inside the with block, once"
-        complete = replace(manifest, files=dict(sorted(self._files.items())), golden=tuple(self._golden))
+        complete = replace(
+            manifest, files=dict(sorted(self._files.items())), golden=tuple(self._golden if golden is None else golden)
+        )
         self._write(MANIFEST_FILE, complete.to_text().encode())
         self._refuse_foreign_target()  # it may have changed while we worked
         with _writing(self.path):

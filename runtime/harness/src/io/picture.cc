@@ -3,6 +3,8 @@
 #include "io/picture.h"
 
 #include <algorithm>
+#include <initializer_list>
+#include <utility>
 
 #include "io/files.h"
 #include "io/text.h"
@@ -57,6 +59,62 @@ bool resize(const JsonValue* value, mdeploy_preprocess_spec* spec) {
                        : size_pair(*size, &spec->resize_height, &spec->resize_width);
 }
 
+bool flag(const JsonValue* value, bool otherwise, int32_t* result) {
+  if (is_null(value)) return *result = otherwise, true;
+  if (!value->is(Kind::kBoolean)) return false;
+  return *result = value->boolean, true;
+}
+
+// One of `names`; where there is none, the first of them.
+bool choice(const JsonValue* value, std::initializer_list<std::pair<const char*, int32_t>> names, int32_t* result) {
+  if (is_null(value)) return *result = names.begin()->second, true;
+  for (const auto& [name, number] : names) {
+    if (value->string == name) return *result = number, true;
+  }
+  return false;
+}
+
+bool colour(const JsonValue* value, uint8_t (&rgb)[4]) {
+  if (is_null(value)) return true;
+  if (value->items.size() != 3) return false;
+  for (size_t i = 0; i < 3; ++i) {
+    const JsonValue& part = value->items[i];
+    if (!part.is_integer || part.integer < 0 || part.integer > 255) return false;
+    rgb[i] = static_cast<uint8_t>(part.integer);
+  }
+  return true;
+}
+
+// The member `preprocessing`, which takes the place of resize and crop.
+bool preprocessing(const JsonValue& value, mdeploy_preprocess_spec* spec) {
+  const JsonValue *short_side = value.find("short_side"), *size = value.find("size"), *box = value.find("letterbox"),
+                  *crop = value.find("crop"), *background = value.find("background");
+  if (!is_null(short_side) + !is_null(size) + !is_null(box) > 1) return false;
+  int32_t antialias = 1;
+  spec->letterbox = !is_null(box);
+  spec->has_background = !is_null(background);
+  const JsonValue* stretched = is_null(box) ? size : box;
+  const bool known =
+      !is_null(value.find("arithmetic")) &&
+      choice(value.find("arithmetic"),
+             {{"pillow", MDEPLOY_PILLOW}, {"pillow-12", MDEPLOY_PILLOW_12}, {"tensor", MDEPLOY_TENSOR}},
+             &spec->arithmetic) &&
+      choice(value.find("interpolation"),
+             {{"bilinear", MDEPLOY_BILINEAR}, {"nearest", MDEPLOY_NEAREST}, {"box", MDEPLOY_BOX},
+              {"bicubic", MDEPLOY_BICUBIC}, {"lanczos", MDEPLOY_LANCZOS}},
+             &spec->resize_mode) &&
+      choice(value.find("scale"),
+             {{"0-1", MDEPLOY_SCALE_0_1}, {"0-255", MDEPLOY_SCALE_0_255}, {"-1-1", MDEPLOY_SCALE_MINUS1_1}},
+             &spec->scale) &&
+      choice(value.find("crop_rounding"), {{"even", 0}, {"down", 1}}, &spec->crop_round_down) &&
+      flag(value.find("antialias"), true, &antialias) && colour(value.find("fill"), spec->fill) &&
+      colour(background, spec->background);
+  spec->no_antialias = !antialias;
+  return known && (is_null(short_side) || side(*short_side, &spec->resize_short_side)) &&
+         (is_null(stretched) || size_pair(*stretched, &spec->resize_height, &spec->resize_width)) &&
+         (is_null(crop) || size_pair(*crop, &spec->crop_height, &spec->crop_width));
+}
+
 }  // namespace
 
 Status parse_pam(std::string_view file, const std::string& where, Picture* picture) {
@@ -105,6 +163,8 @@ bool read_picture_spec(const JsonValue& input, mdeploy_preprocess_spec* spec) {
   spec->struct_size = sizeof *spec;
   spec->nhwc = layout->string == "NHWC";
   const JsonValue* crop = input.find("crop");
+  const JsonValue* more = input.find("preprocessing");
+  if (!is_null(more) && (!is_null(crop) || !is_null(input.find("resize")) || !preprocessing(*more, spec))) return false;
   return color_order(input.find("color_order"), &spec->color_order) && channels(input.find("mean"), 0, spec->mean) &&
          channels(input.find("std"), 1, spec->std) && resize(input.find("resize"), spec) &&
          (is_null(crop) || size_pair(*crop, &spec->crop_height, &spec->crop_width));

@@ -25,8 +25,8 @@ struct Picture {
 Status parse_pam(std::string_view file, const std::string& where, Picture* picture);
 Status read_pam(const std::string& path, Picture* picture);
 
-// Reads layout, color_order, mean, std, resize and crop of one of the manifest's inputs. False: it takes no pictures,
-// or the fields are malformed.
+// Reads layout, color_order, mean, std, resize, crop and preprocessing of one of the manifest's inputs. False: it takes
+// no pictures, or the fields are malformed.
 bool read_picture_spec(const JsonValue& input, mdeploy_preprocess_spec* spec);
 
 // Prepares a picture as the input tensor `array`, whose dtype and dims are set.

@@ -68,6 +68,36 @@ TEST(PictureTest, ReadsTheManifestsSpec) {
   EXPECT_EQ(spec.std[1], 2.0f);
 }
 
+TEST(PictureTest, ReadsPreprocessing) {
+  mdeploy_preprocess_spec spec{};
+  ASSERT_TRUE(read_picture_spec(json(R"({"layout":"NCHW","resize":null,"crop":null,"preprocessing":{
+      "arithmetic":"pillow-12","interpolation":"lanczos","antialias":false,"short_side":null,"size":null,
+      "letterbox":[64,96],
+      "crop":[32,48],
+      "crop_rounding":"down","fill":[114,115,116],"background":[1,2,3],"scale":"-1-1","orientation":"exif"}})"),
+                                &spec));
+  EXPECT_EQ(spec.arithmetic, MDEPLOY_PILLOW_12);
+  EXPECT_EQ(spec.resize_mode, MDEPLOY_LANCZOS);
+  EXPECT_EQ(spec.no_antialias, 1);
+  EXPECT_EQ(spec.letterbox, 1);
+  EXPECT_EQ(spec.resize_width, 96);
+  EXPECT_EQ(spec.crop_width, 48);
+  EXPECT_EQ(spec.crop_round_down, 1);
+  EXPECT_EQ(spec.fill[2], 116);
+  EXPECT_EQ(spec.has_background, 1);
+  EXPECT_EQ(spec.background[0], 1);
+  EXPECT_EQ(spec.scale, MDEPLOY_SCALE_MINUS1_1);
+}
+
+TEST(PictureTest, WhatPreprocessingLeavesOutHasItsDefault) {
+  mdeploy_preprocess_spec spec{};
+  ASSERT_TRUE(read_picture_spec(json(R"({"layout":"NCHW","preprocessing":{"arithmetic":"tensor"}})"), &spec));
+  EXPECT_EQ(spec.arithmetic, MDEPLOY_TENSOR);
+  EXPECT_EQ(spec.resize_mode, MDEPLOY_BILINEAR);
+  EXPECT_EQ(spec.no_antialias, 0);
+  EXPECT_EQ(spec.has_background, 0);
+}
+
 TEST(PictureTest, NullMeansNothingToDo) {
   mdeploy_preprocess_spec spec{};
   ASSERT_TRUE(read_picture_spec(json(R"({"layout":"NCHW","color_order":null,"mean":null,"std":null,"resize":
@@ -94,6 +124,12 @@ TEST(PictureTest, RefusesMalformedSpecs) {
            R"({"layout":"NCHW","resize":{"mode":"nearest","short_side":null,"size":null}})",
            R"({"layout":"NCHW","resize":{"mode":"nearest","short_side":0,"size":null}})",
            R"({"layout":"NCHW","crop":[1]})",
+           R"({"layout":"NCHW","preprocessing":{}})",
+           R"({"layout":"NCHW","preprocessing":{"arithmetic":"other"}})",
+           R"({"layout":"NCHW","preprocessing":{"arithmetic":"pillow","antialias":1}})",
+           R"({"layout":"NCHW","preprocessing":{"arithmetic":"pillow","fill":[1,2,256]}})",
+           R"({"layout":"NCHW","preprocessing":{"arithmetic":"pillow","short_side":4,"size":[1,1]}})",
+           R"({"layout":"NCHW","crop":[1,1],"preprocessing":{"arithmetic":"pillow"}})",
            R"({"layout":"NCHW","crop":[1,99999999]})",
        }) {
     mdeploy_preprocess_spec spec{};

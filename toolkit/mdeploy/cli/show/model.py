@@ -4,12 +4,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from mdeploy import figures
 from mdeploy.formats.manifest import InputSpec, Manifest
+from mdeploy.formats.preprocessing import Preprocessing
 
 __all__ = ["checklist"]
+
+_ARITHMETICS = {"pillow": "Pillow does", "pillow-12": "Pillow did before 13", "tensor": "torchvision does tensors"}
 
 
 def checklist(manifest: Manifest) -> list[tuple[str, str]]:
@@ -35,6 +38,9 @@ def _image_facts(spec: InputSpec) -> Iterator[tuple[str, str]]:
     else:
         yield "mean", _numbers(spec.mean)
         yield "std", _numbers(spec.std)
+    if spec.preprocessing is not None:
+        yield from _preprocessing_facts(spec.preprocessing)
+        return
     if spec.resize is None:
         yield "resize", f"none: images must have {height}x{width} pixels, or be cropped to it"
     elif spec.resize.size is not None:
@@ -42,6 +48,22 @@ def _image_facts(spec: InputSpec) -> Iterator[tuple[str, str]]:
     else:
         yield "resize", f"shorter side to {spec.resize.short_side}, {spec.resize.mode}"
     yield "crop", "none" if spec.crop is None else f"{figures.shape(spec.crop)} from the centre"
+
+
+def _preprocessing_facts(how: Preprocessing) -> Iterator[tuple[str, str]]:
+    filtered = f"{how.interpolation}{'' if how.antialias else ' without antialias'}, as {_ARITHMETICS[how.arithmetic]}"
+    if how.short_side is not None:
+        yield "resize", f"shorter side to {how.short_side}, {filtered}"
+    elif how.size is not None:
+        yield "resize", f"to {figures.shape(how.size)}, {filtered}"
+    elif how.letterbox is not None:
+        yield "resize", f"into {figures.shape(how.letterbox)} on the colour {_numbers(how.fill)}, {filtered}"
+    else:
+        yield "resize", "none"
+    yield "crop", "none" if how.crop is None else f"{figures.shape(how.crop)} from the centre"
+    yield "scale", how.scale
+    yield "alpha", "dropped" if how.background is None else f"over the colour {_numbers(how.background)}"
+    yield "orientation", "as the camera was held" if how.orientation == "exif" else "as stored"
 
 
 def _labels(manifest: Manifest) -> str:
@@ -53,5 +75,5 @@ def _labels(manifest: Manifest) -> str:
     return f"{count}, from {manifest.labels[0]} to {manifest.labels[-1]}"
 
 
-def _numbers(values: tuple[float, ...]) -> str:
+def _numbers(values: Sequence[float]) -> str:
     return ", ".join(f"{value:.4g}" for value in values)

@@ -103,7 +103,7 @@ def measure_throughput(
 def peak_macs(device: torch.device, precision: Precision) -> float:
     """Return multiply-adds a second of a large matrix product: the best of several.
 
-    In float32 a GPU's convolutions may run in TF32 where PyTorch's matrix products do not: the peak is then that of TF32.
+    In float32 a GPU's convolutions may run in TF32 where PyTorch's matrix products do not: then the peak is TF32's.
     """
     side = _PEAK_SIDE.get(device.type, 1024)
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32

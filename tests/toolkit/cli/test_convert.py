@@ -73,7 +73,7 @@ def test_json_and_every_flag(script: Path, capsys: pytest.CaptureFixture[str]) -
         (["net.pt", "--input-shape", "1,3,8,8", "--golden-images", "nowhere"], 3),
         (["net.pt", "--input-shape", "1,3,8,8", "-o", "/proc/out"], 3),
         (["net.pt", "--input-shape", "1,3,8,8", "-o", "full"], 3),
-        (["net.pt", "--input-shape", "1,4,8,8"], 4),
+        (["net.pt", "--input-shape", "1,4,8,8"], 3),
         (["net.pt", "--input-shape", "1,3,8,8", "--model-arg", "novalue"], 2),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,

@@ -100,8 +100,11 @@ bool preprocessing(const JsonValue& value, mdeploy_preprocess_spec* spec) {
              {{"pillow", MDEPLOY_PILLOW}, {"pillow-12", MDEPLOY_PILLOW_12}, {"tensor", MDEPLOY_TENSOR}},
              &spec->arithmetic) &&
       choice(value.find("interpolation"),
-             {{"bilinear", MDEPLOY_BILINEAR}, {"nearest", MDEPLOY_NEAREST}, {"box", MDEPLOY_BOX},
-              {"bicubic", MDEPLOY_BICUBIC}, {"lanczos", MDEPLOY_LANCZOS}},
+             {{"bilinear", MDEPLOY_BILINEAR},
+              {"nearest", MDEPLOY_NEAREST},
+              {"box", MDEPLOY_BOX},
+              {"bicubic", MDEPLOY_BICUBIC},
+              {"lanczos", MDEPLOY_LANCZOS}},
              &spec->resize_mode) &&
       choice(value.find("scale"),
              {{"0-1", MDEPLOY_SCALE_0_1}, {"0-255", MDEPLOY_SCALE_0_255}, {"-1-1", MDEPLOY_SCALE_MINUS1_1}},

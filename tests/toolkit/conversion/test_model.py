@@ -24,6 +24,7 @@ from mdeploy.caffe2.translate import UnsupportedModelError
 from mdeploy.conversion import model as conversion
 from mdeploy.conversion.golden import standard_inputs
 from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.conversion.preprocessing import PreprocessingFlags
 from mdeploy.conversion.sources import SourceOptions
 from mdeploy.errors import CheckFailed, InputError, MdeployError, UnsupportedError, UsageError
 from mdeploy.formats import checkpoint
@@ -78,6 +79,8 @@ def converted(weights: tuple[Path, SourceOptions], tmp_path: Path) -> Convert:
     def run(**options: Any) -> Artifact:
         path, source = weights
         options.setdefault("exporter", "torchscript")  # the quicker one
+        flags = {name: options.pop(name) for name in ("mean", "std", "color_order") if name in options}
+        options["preprocessing"] = PreprocessingFlags(**flags)
         return convert(path, ConvertOptions(output=tmp_path / "out", source=source, **options)).artifact
 
     return run
@@ -236,7 +239,7 @@ def test_all_unsupported_nodes_are_named_at_once_and_nothing_is_written(tmp_path
     [
         ({"labels": Path("/nowhere/labels.txt")}, InputError),
         ({"golden_images": Path("/nowhere")}, InputError),
-        ({"mean": (0.5,), "std": (0.5,)}, InputError),
+        ({"mean": (0.5,), "std": (0.5,)}, UsageError),
         ({"skip_passes": ("nonsense",)}, UsageError),
     ],
 )

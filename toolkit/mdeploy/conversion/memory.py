@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from mdeploy.errors import InputError, MdeployError, first_line
 
-__all__ = ["enough_memory"]
+__all__ = ["enough_memory", "lacks_memory"]
 
 # Of torch, onnxruntime and numpy, who have no error class for it.
 _SAID = re.compile(
@@ -29,7 +29,7 @@ def enough_memory(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
     except MdeployError:
         raise
     except Exception as error:
-        if not isinstance(error, MemoryError) and not _SAID.search(str(error)):
+        if not lacks_memory(error):
             raise
         given = ", ".join("x".join(map(str, shape)) for shape in shapes.values())
         at = f" at {given}" if given else ""
@@ -37,3 +37,8 @@ def enough_memory(shapes: Mapping[str, tuple[int, ...]]) -> Iterator[None]:
             f"the model's tensors{at} do not fit into this machine's memory: {first_line(error)}; "
             "give a smaller --input-shape"
         ) from error
+
+
+def lacks_memory(error: Exception) -> bool:
+    """Whether a library's error says that a tensor does not fit into memory, or into its numbers."""
+    return isinstance(error, MemoryError) or _SAID.search(str(error)) is not None

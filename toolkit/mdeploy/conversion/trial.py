@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from mdeploy.conversion.memory import lacks_memory
 from mdeploy.errors import CheckFailed, InputError, named_line
 from mdeploy.onnx.export import quiet_torch
 from mdeploy.onnx.pipeline import largest_difference
@@ -40,6 +41,8 @@ def try_module(
         with quiet_torch():
             return run_module(module, [spec.zeros() for spec in specs])
     except Exception as error:  # the user's code may raise anything
+        if lacks_memory(error):
+            raise  # for enough_memory to say
         shapes = ", ".join("x".join(map(str, spec.shape)) for spec in specs)
         raise InputError(
             f"{where}: the model does not run on an input of {shapes}: {_cause(error)}{_advice(specs)}"

@@ -14,7 +14,7 @@ from rich.console import Console
 
 __all__ = ["print_json", "stderr_console", "stdout_console"]
 
-_PIPE_WIDTH = 160
+_PIPE_WIDTH = 200
 
 
 class _Console(Console):

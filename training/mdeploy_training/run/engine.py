@@ -230,7 +230,7 @@ class Engine:
     def _set_size(self, full: tuple[int, int]) -> None:
         """Take this epoch's image size; record the pass anew where that changes it."""
         size = image_size(self.recipe, self.progress.epoch, full)
-        if size == self._size and (self._captured is not None) == self._captures:
+        if size == self._size:
             return
         self._size, self._captured = size, None
         if self._captures:

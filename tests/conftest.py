@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure(config: pytest.Config) -> None:
     # What tests measure does not belong into the user's history.
     os.environ["MDEPLOY_DB"] = str(Path(tempfile.mkdtemp(prefix="mdeploy-tests-")) / "history.db")
+    # Nor does the width of the terminal that the tests are started from decide how what they read is laid out.
+    os.environ.pop("COLUMNS", None)
     # Converters of gigabytes that lie in the user's cache would make every test with all runtimes slow: those backends
     # are looked for in this environment alone, and in the others by the tests that are about them.
     from mdeploy.backends.table import CONVERTED, info_of

@@ -24,7 +24,7 @@ def package(artifact: Artifact, tmp_path_factory: pytest.TempPathFactory) -> Pat
     folder = tmp_path_factory.mktemp("android")
     host = cross.harness("host")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(build, "harness", lambda _abi, _tell: host)
+        patch.setattr(build, "harnesses", lambda abis, _tell: dict.fromkeys(abis, host))
         archive = build.build_zip(artifact, "android", folder)
     with zipfile.ZipFile(archive) as file:
         for info in file.infolist():

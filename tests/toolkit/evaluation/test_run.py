@@ -127,7 +127,14 @@ class TestCommand:
         assert all(f"{name} images" in table5 for name in ("Test acc, 40", "Avg time, 40", "Test acc, 10"))
         assert "Every backend names the same class for every image." in text
 
-    def test_table(self, calibrated: Artifact, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_table(
+        self,
+        calibrated: Artifact,
+        folder: Path,
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", "200")  # headings stay whole, however slow the machine
         arguments = ["evaluate", str(calibrated.path), "--data", str(folder), "--limit", "4", "--backends", "mdeploy"]
         assert run(arguments) == 0
         out = capsys.readouterr().out

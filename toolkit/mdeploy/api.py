@@ -75,15 +75,15 @@ def convert(
         made.artifact.manifest.parameters         # 1339626
         made.messages                             # what the user should know
 
-        mdeploy.convert("weights.pth", model="torchvision.models:resnet50", input_shapes=(1, 3, 224, 224))
+        mdeploy.convert("weights.pth", model="torchvision.models:resnet50")
         mdeploy.convert("old/init_net.pb", "old/predict_net.pb", input_shapes={"data": (1, 3, 227, 227)})
 
     Args:
-        source: a checkpoint, state_dict (with ``model``), TorchScript, .pt2 or ONNX file, or the init net of a Caffe2
-            net pair.
+        source: a checkpoint, state_dict (with ``model``), TorchScript, .pt2 or ONNX file, a directory with config.json
+            and weights, or the init net of a Caffe2 net pair.
         predict_net: the second file of a net pair.
         output: the artifact to write; an older artifact there is replaced, any other directory is refused.
-        model: FILE_OR_MODULE:FACTORY that makes the module of a state_dict. This runs the factory's code.
+        model: FILE_OR_MODULE:FACTORY that makes the module of a state_dict, or timm:NAME. This runs the factory's code.
         model_args: keyword arguments of the factory.
         weights_key: which of several sets of weights in the file, such as ``state_dict_ema``.
         input_shapes: shape of the only input, or shapes by the input's name.

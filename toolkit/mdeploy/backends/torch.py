@@ -95,6 +95,10 @@ def find_source(artifact: Artifact, given: Path | None) -> Path:
 
     wanted = artifact.manifest.source
     if given is not None:
+        if given.is_dir():
+            from mdeploy.models.snapshot import weights_file
+
+            given = weights_file(given)
         if not given.is_file():
             raise InputError(f"{given}: no such file")
         if file_sha256(given) != wanted.sha256:
@@ -123,16 +127,14 @@ def _candidates(artifact: Artifact, name: str) -> Iterator[Path]:
 
 def _filled(artifact: Artifact, path: Path, options: PrepareOptions) -> torch.nn.Module:
     """The user's own module with the weights of the source. Only code that was named for this run is run."""
-    from mdeploy.models.factory import build_module
-    from mdeploy.models.fit import fill
+    from mdeploy.models.factory import filled_module
     from mdeploy.models.weights import find_weights, load_plain
 
     source = artifact.manifest.source
     assert options.model is not None
     arguments = options.model_arguments if options.model_arguments is not None else source.arguments or {}
     weights = find_weights(path, load_plain(path), source.weights_key)
-    module = build_module(options.model, arguments)
-    fill(module, weights.tensors, str(path), options.model)
+    module, _ = filled_module(options.model, arguments, weights.tensors, str(path), path.parent)
     return module.float().eval()
 
 

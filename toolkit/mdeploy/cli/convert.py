@@ -29,7 +29,9 @@ _ELSEWHERE = [name for name in CONVERTED if name not in BACKENDS]
 Examples:
   mdeploy convert ckpt.pt
   mdeploy convert model.onnx --input-shape 1,3,224,224 --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225
-  mdeploy convert weights.pth --model torchvision.models:resnet50 --input-shape 1,3,224,224
+  mdeploy convert weights.pth --model torchvision.models:resnet50
+  mdeploy convert weights.safetensors --model timm:mobilenetv3_large_100
+  mdeploy convert snapshot-of-the-hub/
   mdeploy convert ckpt.pt --also openvino,ncnn
   mdeploy convert weights.pth --model net.py:make --model-arg width=64 --input-shape 1,3,32,32
   mdeploy convert old/init_net.pb old/predict_net.pb --input-shape data=1,3,227,227
@@ -66,9 +68,10 @@ def command(sources: tuple[Path, ...], **flags: Any) -> None:
     """Turn SOURCE into an artifact: ONNX, a Caffe2 net pair, and golden vectors.
 
     SOURCE is an mdeploy checkpoint, a state_dict (with --model), TorchScript, a torch.export program (.pt2), an
-    ONNX file, or a Caffe2 net pair made elsewhere: init_net and predict_net, binary or text, by both names or by
-    their folder. Checkpoints and state_dicts are read as plain data. TorchScript and .pt2 files are programs:
-    convert only those that you trust.
+    ONNX file, a directory with config.json and weights as the Hugging Face hub gives it, or a Caffe2 net pair made
+    elsewhere: init_net and predict_net, binary or text, by both names or by their folder. Checkpoints and
+    state_dicts are read as plain data. TorchScript and .pt2 files are programs: convert only those that you trust.
+    Models of torchvision, timm and the hub bring their preprocessing and labels; flags go before them.
     """
     from mdeploy.conversion.sources.base import SourceOptions
     from mdeploy.conversion.sources.sniff import check_source

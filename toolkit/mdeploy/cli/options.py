@@ -242,7 +242,8 @@ def model_options(function: F) -> F:
     named = click.option(
         "--model",
         metavar="FILE_OR_MODULE:FACTORY",
-        help="Makes the module of a state_dict. This runs the factory's code: name only code that you trust.",
+        help="Makes the module of a state_dict: net.py:make, torchvision.models:resnet18, or a model of timm's by "
+        "timm:NAME. This runs the factory's code: name only code that you trust.",
     )
     arguments = click.option(
         "--model-arg", "model_args", metavar="K=V", multiple=True, callback=_arguments, help="Factory argument."

@@ -13,8 +13,9 @@ from typing import Any
 
 from mdeploy.errors import InputError, first_line
 from mdeploy.files import read_regular
+from mdeploy.models.snapshot import CONFIG, Snapshot
 
-__all__ = ["check_labels", "labels_by_index", "read_labels"]
+__all__ = ["check_labels", "labels_by_index", "read_labels", "snapshot_labels"]
 
 _MAX_BYTES = 64 << 20
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -45,6 +46,15 @@ def labels_by_index(named: Mapping[Any, Any], where: str) -> tuple[str, ...]:
         return _dense([(int(key), str(value)) for key, value in pairs], where)
     except ValueError as error:
         raise InputError(f"{where}: neither indices with names nor names with indices: {first_line(error)}") from error
+
+
+def snapshot_labels(snapshot: Snapshot) -> tuple[str, ...] | None:
+    """Names of the classes by index, where the configuration has them."""
+    labels = snapshot.labels
+    where = str(snapshot.folder / CONFIG)
+    if isinstance(labels, Mapping):
+        return labels_by_index(labels, where)
+    return tuple(str(label) for label in labels) if labels else None
 
 
 def check_labels(labels: tuple[str, ...], shape: tuple[int, ...], where: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from mdeploy.errors import UsageError
 from mdeploy.formats.artifact import Artifact, ArtifactWriter
 from mdeploy.formats.manifest import InputSpec
-from mdeploy.formats.preprocessing import Preprocessing, scale_as_mean_and_std
+from mdeploy.formats.preprocessing import Preprocessing, installed_arithmetic, scale_as_mean_and_std
 
 __all__ = ["PRESETS", "PreprocessingFlags", "preprocessed", "rewrite_artifact"]
 
@@ -96,6 +96,7 @@ def preprocessed(spec: InputSpec, flags: PreprocessingFlags) -> InputSpec:
     height, width = spec.image_size
     if preset is not None:
         how = replace(how, interpolation=preset.interpolation, short_side=None, size=None, letterbox=None)
+        how = replace(how, crop_rounding="even")
         if preset.margin is None:
             how = replace(how, size=(height, width), crop=None)
         else:
@@ -138,11 +139,10 @@ def _start(spec: InputSpec) -> Preprocessing:
     """What the input says already, in the words of ``Preprocessing``."""
     if spec.preprocessing is not None:
         return spec.preprocessing
+    new = Preprocessing(installed_arithmetic(), crop=spec.crop)
     if spec.resize is None:
-        return Preprocessing(crop=spec.crop)
-    return Preprocessing(
-        interpolation=spec.resize.mode, short_side=spec.resize.short_side, size=spec.resize.size, crop=spec.crop
-    )
+        return new
+    return replace(new, interpolation=spec.resize.mode, short_side=spec.resize.short_side, size=spec.resize.size)
 
 
 def _normalised(spec: InputSpec, flags: PreprocessingFlags) -> InputSpec:
@@ -156,7 +156,10 @@ def _normalised(spec: InputSpec, flags: PreprocessingFlags) -> InputSpec:
         if values is not None and len(values) != channels:
             raise UsageError(f"--{name} has {_count(values)}, input {spec.name} has {channels} channels")
     if mean is not None or std is not None:
-        spec = replace(spec, mean=mean or (0.0,) * channels, std=std or (1.0,) * channels)
+        how = spec.preprocessing
+        if how is not None and how.scale != "0-1":  # then the input's mean and std are the scale's own
+            spec = replace(spec, mean=None, std=None, preprocessing=replace(how, scale="0-1"))
+        spec = replace(spec, mean=mean or spec.mean or (0.0,) * channels, std=std or spec.std or (1.0,) * channels)
     if flags.color_order is None:
         return spec
     if (flags.color_order == "gray") != (channels == 1):

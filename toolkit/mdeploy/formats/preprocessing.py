@@ -11,12 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import metadata
 from typing import Any
 
 from mdeploy.errors import InputError
 from mdeploy.formats import typed
 
-__all__ = ["ARITHMETICS", "INTERPOLATIONS", "SCALES", "Preprocessing", "scale_as_mean_and_std"]
+__all__ = [
+    "ARITHMETICS",
+    "INTERPOLATIONS",
+    "SCALES",
+    "Preprocessing",
+    "installed_arithmetic",
+    "scale_as_mean_and_std",
+]
 
 INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 ARITHMETICS = ("pillow", "pillow-12", "tensor")
@@ -72,6 +80,14 @@ class Preprocessing:
             raise InputError(f"{where}: at most one of short_side, size and letterbox may be given")
         if self.arithmetic == "tensor" and self.interpolation in ("box", "lanczos"):
             raise InputError(f"{where}: tensors are not resized by {self.interpolation}")
+
+
+def installed_arithmetic() -> str:
+    """Which of pillow and pillow-12 the installed Pillow does.
+
+    It is what a new artifact says, since the transform that it is compared with resizes by that Pillow.
+    """
+    return "pillow" if int(metadata.version("pillow").partition(".")[0]) >= 13 else "pillow-12"
 
 
 def scale_as_mean_and_std(scale: str, channels: int) -> tuple[tuple[float, ...], tuple[float, ...]] | None:

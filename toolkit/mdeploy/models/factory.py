@@ -1,6 +1,9 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""``--model FILE_OR_MODULE:FACTORY``: the only place where the user names code, and the only code that is run."""
+"""``--model FILE_OR_MODULE:FACTORY``: the only place where the user names code, and the only code that is run.
+
+``timm:NAME`` is a model of timm's registry, ``transformers:CLASS`` one of transformers' image classifiers.
+"""
 
 from __future__ import annotations
 
@@ -14,13 +17,41 @@ from typing import Any
 
 from torch import nn
 
-from mdeploy.errors import InputError, UsageError, named_line
+from mdeploy.errors import InputError, MdeployError, UnavailableError, UsageError, named_line
+from mdeploy.models import timm_models, transformers_models
+from mdeploy.models.fit import Tensors, fill
 
-__all__ = ["build_module"]
+__all__ = ["build_module", "filled_module"]
+
+
+def filled_module(
+    spec: str, arguments: Mapping[str, Any], tensors: Tensors, where: str, folder: Path | None = None
+) -> tuple[nn.Module, tuple[str, ...]]:
+    """The model that ``spec`` names with these weights, and what the user should know of them.
+
+    ``folder`` holds the config.json that transformers makes its models by. Raises ``InputError`` where the factory
+    fails or the weights do not fit, ``UnavailableError`` where the library that is named is not installed.
+    """
+    if spec.startswith(transformers_models.PREFIX):
+        return transformers_models.filled(spec, tensors, where, folder)
+    module = build_module(spec, arguments)
+    return module, fill(module, tensors, where, spec)
 
 
 def build_module(spec: str, arguments: Mapping[str, Any]) -> nn.Module:
     """Import the module or file of ``spec``, call its factory, and return the model it makes."""
+    if spec.startswith(timm_models.PREFIX):
+        factory = timm_models.timm_factory(spec.removeprefix(timm_models.PREFIX), arguments)
+    else:
+        factory = _named(spec)
+    model = _run(lambda: factory(**arguments), f"--model {spec}: the factory failed")
+    if not isinstance(model, nn.Module):
+        raise InputError(f"--model {spec}: the factory gave {type(model).__name__}, a torch.nn.Module is wanted")
+    return model
+
+
+def _named(spec: str) -> Callable[..., Any]:
+    """The factory that a file or an importable module has."""
     place, colon, attribute = spec.rpartition(":")
     if not colon or not place or not attribute:
         raise UsageError(
@@ -36,10 +67,8 @@ def build_module(spec: str, arguments: Mapping[str, Any]) -> nn.Module:
         raise UsageError(f"--model {spec}: is a model already; name what makes one")
     if not callable(factory):
         raise InputError(f"--model {spec}: {attribute} cannot be called")
-    model = _run(lambda: factory(**arguments), f"--model {spec}: the factory failed")
-    if not isinstance(model, nn.Module):
-        raise InputError(f"--model {spec}: the factory gave {type(model).__name__}, a torch.nn.Module is wanted")
-    return model
+    made: Callable[..., Any] = factory
+    return made
 
 
 def _load_file(path: Path) -> ModuleType:
@@ -61,6 +90,8 @@ def _load_file(path: Path) -> ModuleType:
 
 
 def _import(name: str) -> ModuleType:
+    if name.partition(".")[0] == "torchvision" and importlib.util.find_spec("torchvision") is None:
+        raise UnavailableError(f"--model {name}: torchvision is not installed; get it with: pip install torchvision")
     sys.path.insert(0, str(Path.cwd()))
     try:
         module: ModuleType = _run(lambda: importlib.import_module(name), f"--model: cannot import {name}")
@@ -72,5 +103,7 @@ def _import(name: str) -> ModuleType:
 def _run(call: Callable[[], Any], what: str) -> Any:
     try:
         return call()
+    except MdeployError:
+        raise
     except Exception as error:  # the user's code may raise anything
         raise InputError(f"{what}: {named_line(error)}") from error

@@ -14,7 +14,7 @@ import torch
 
 from mdeploy.errors import InputError, first_line
 
-__all__ = ["fill"]
+__all__ = ["Tensors", "fill", "listed"]
 
 Tensors = Mapping[str, torch.Tensor]
 
@@ -52,7 +52,7 @@ def fill(module: torch.nn.Module, tensors: Tensors, where: str, model: str) -> t
     if renaming.stripped:
         messages.append(f"{where}: the prefix {renaming.stripped} was stripped from the names of the weights")
     if renaming.left_out:
-        names = _listed(list(renaming.left_out))
+        names = listed(list(renaming.left_out))
         messages.append(f"{where}: left out, since the module has no such weights: {names}")
     return tuple(messages)
 
@@ -108,12 +108,12 @@ def _problems(tensors: Tensors, wanted: Tensors) -> str:
     parts = []
     if other:
         shown = [f"{n} {_shape(given[n])} for {_shape(needed[n])}" for n in other]
-        parts.append(f"{len(other)} of another shape ({_listed(shown)})")
+        parts.append(f"{len(other)} of another shape ({listed(shown)})")
     if missing:
         shown = [f"{name}{_nearest(name, needed[name], unexpected, given)}" for name in missing]
-        parts.append(f"{len(missing)} missing ({_listed(shown)})")
+        parts.append(f"{len(missing)} missing ({listed(shown)})")
     if unexpected:
-        parts.append(f"{len(unexpected)} unexpected ({_listed(unexpected)})")
+        parts.append(f"{len(unexpected)} unexpected ({listed(unexpected)})")
     if not parts:
         return ""
     return "; ".join([*parts, *_advice(given, needed, missing, unexpected, other)])
@@ -146,7 +146,8 @@ def _nearest(name: str, tensor: torch.Tensor, unexpected: list[str], given: Tens
     return f", is it {close[0]}?" if close else ""
 
 
-def _listed(items: list[str]) -> str:
+def listed(items: list[str]) -> str:
+    """The first few names, and how many more."""
     more = f" and {len(items) - _SHOWN} more" if len(items) > _SHOWN else ""
     return ", ".join(items[:_SHOWN]) + more
 

@@ -64,7 +64,8 @@ def test_wrapped_weights_are_weights(tmp_path: Path) -> None:
 def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "empty").write_bytes(b"")
     (tmp_path / "cut.pt").write_bytes(b"PK\x03\x04")
-    for name, said in (("none.pt", "no such file"), ("empty", "is empty"), ("cut.pt", "damaged"), (".", "directory")):
+    (tmp_path / "d").mkdir()
+    for name, said in (("none.pt", "no such file"), ("empty", "is empty"), ("cut.pt", "damaged"), ("d", "directory")):
         with pytest.raises(InputError, match=said):
             sniff.check_source(tmp_path / name, SourceOptions())
 

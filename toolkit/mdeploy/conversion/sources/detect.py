@@ -21,6 +21,10 @@ def open_source(path: Path, options: SourceOptions) -> LoadedSource:
         from mdeploy.conversion.sources.onnx_file import load_onnx
 
         return load_onnx(path, options)
+    if kind == "snapshot":
+        from mdeploy.conversion.sources.snapshot import load_snapshot
+
+        return load_snapshot(path, options)
     if kind == "pickled":
         return _open_pickled(path, options)
     from mdeploy.conversion.sources.torch_files import load_exported_program, load_torchscript

@@ -15,8 +15,9 @@ from mdeploy.conversion.sources.base import SourceOptions
 from mdeploy.errors import InputError, UsageError
 from mdeploy.files import reading
 from mdeploy.models.file_kinds import foreign_kind, is_pickle, is_safetensors, is_zip
+from mdeploy.models.snapshot import is_snapshot
 
-__all__ = ["check_source", "kind_of", "missing_flags"]
+__all__ = ["brings_shape", "check_source", "kind_of", "missing_flags"]
 
 _CHECKPOINT = "mdeploy-checkpoint"
 _MAX_PICKLE_BYTES = 16 << 20
@@ -30,14 +31,20 @@ _CALLED = {"state_dict": "holds weights only", "torchscript": "is TorchScript, w
 
 
 def kind_of(path: Path) -> str:
-    """``torchscript``, ``exported_program``, ``pickled`` (or safetensors) or ``onnx``, which stands for all else.
+    """``torchscript``, ``exported_program``, ``pickled`` (or safetensors), ``snapshot`` (a directory with weights), or
+    ``onnx``, which stands for all else.
 
-    Raises ``InputError`` for what is missing, empty, a directory, or a damaged archive.
+    Raises ``InputError`` for what is missing, empty, a directory of something else, or a damaged archive.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file")
     if path.is_dir():
-        raise InputError(f"{path}: is a directory; convert takes a model file")
+        if is_snapshot(path):
+            return "snapshot"
+        raise InputError(
+            f"{path}: is a directory; convert takes a model file, a Caffe2 net pair, or a directory with config.json "
+            "and weights"
+        )
     with reading(path) as file:
         if not file.read(1):
             raise InputError(f"{path}: is empty")
@@ -75,9 +82,15 @@ def check_source(path: Path, options: SourceOptions) -> None:
 
 def missing_flags(path: Path, kind: str, options: SourceOptions) -> None:
     """Raise ``UsageError`` with every flag that a source of this kind needs and does not have."""
-    missing = [_REMEDIES[name] for name in _NEEDED.get(kind, ()) if not getattr(options, name)]
+    needed = [name for name in _NEEDED.get(kind, ()) if name != "input_shapes" or not brings_shape(options.model)]
+    missing = [_REMEDIES[name] for name in needed if not getattr(options, name)]
     if missing:
         raise UsageError(f"{path} {_CALLED[kind]}; say {', and '.join(missing)}")
+
+
+def brings_shape(model: str | None) -> bool:
+    """Whether the library of ``--model`` says what goes in; it is asked when the model is made."""
+    return model is not None and model.startswith(("timm:", "transformers:", "torchvision.models"))
 
 
 def _holds_weights_only(path: Path) -> bool:

@@ -10,39 +10,81 @@ from pathlib import Path
 
 import torch
 
+from mdeploy.conversion.labels import snapshot_labels
 from mdeploy.conversion.sources.base import LoadedSource, SourceOptions, batch_message, image_spec
 from mdeploy.conversion.sources.sniff import missing_flags
 from mdeploy.errors import InputError, UsageError, first_line
 from mdeploy.formats.artifact import file_sha256
 from mdeploy.formats.manifest import InputSpec, Source
-from mdeploy.models.factory import build_module
-from mdeploy.models.fit import fill
+from mdeploy.models.bring import brought_by
+from mdeploy.models.factory import filled_module
+from mdeploy.models.snapshot import Snapshot
+from mdeploy.models.transform import Brought
 from mdeploy.models.weights import Weights
 from mdeploy.onnx.export import quiet_torch
 
 __all__ = ["load_exported_program", "load_state_dict", "load_torchscript"]
 
 
-def load_state_dict(path: Path, weights: Weights, options: SourceOptions) -> LoadedSource:
-    """Put weights into the module of the user's factory."""
+def load_state_dict(
+    path: Path, weights: Weights, options: SourceOptions, snapshot: Snapshot | None = None
+) -> LoadedSource:
+    """Put weights into the module of the user's factory, or of the library that made them.
+
+    Preprocessing and labels are those that the library, or the directory of the weights, says.
+    """
     missing_flags(path, "state_dict", options)
     assert options.model is not None
-    module = build_module(options.model, options.arguments)
-    messages = [*_choice(path, weights), *fill(module, weights.tensors, str(path), options.model)]
+    folder = None if snapshot is None else snapshot.folder
+    module, told = filled_module(options.model, options.arguments, weights.tensors, str(path), folder)
+    messages = [*_choice(path, weights), *told]
+    sha256 = file_sha256(path)
+    declared = _declared_inputs(path, options, _forward_parameters(module))
+    size = declared[0].image_size if len(declared) == 1 else None
+    brought = brought_by(options.model, module, sha256, size, snapshot)
+    if not declared and brought.transform is None:
+        raise UsageError(f"{path}: {brought.unsaid or 'nothing says what goes in'}; say it: --input-shape 1,3,224,224")
+    labels = brought.labels if snapshot is None else snapshot_labels(snapshot) or brought.labels
     return LoadedSource(
         path=path,
         source=Source(
             kind="state_dict",
             file=path.name,
-            sha256=file_sha256(path),
+            sha256=sha256,
             model=options.model,
             arguments=dict(options.arguments),
             weights_key=options.weights_key,
         ),
-        inputs=_declared_inputs(path, options, _forward_parameters(module)),
+        inputs=_prepared(declared, brought),
         module=module.float().eval(),
-        messages=(*messages, *_cast_messages(path, weights.tensors.values())),
+        labels=labels,
+        messages=(*messages, *_cast_messages(path, weights.tensors.values()), *_brought_messages(brought, labels)),
     )
+
+
+def _prepared(declared: tuple[InputSpec, ...], brought: Brought) -> tuple[InputSpec, ...]:
+    """The inputs with the transform that was brought, or the input that it makes where none was declared."""
+    transform = brought.transform
+    if transform is None:
+        return declared
+    if not declared:
+        return (transform.input(),)
+    fits = len(declared) == 1 and declared[0].layout == "NCHW" and declared[0].channels == len(transform.mean)
+    return (transform.on(declared[0]),) if fits else declared
+
+
+def _brought_messages(brought: Brought, labels: tuple[str, ...] | None) -> list[str]:
+    """What was taken and from where: it is the user who knows whether the model was trained so."""
+    messages = []
+    if brought.transform is not None and brought.labels is not None:
+        messages.append(f"preprocessing and labels are those of {brought.origin}; flags go before them")
+    elif brought.transform is not None:
+        messages.append(f"the preprocessing is that of {brought.origin}; flags go before it")
+    if labels is not None and labels != brought.labels:
+        messages.append("the labels are those of config.json; --labels goes before them")
+    if brought.unsaid:
+        messages.append(f"{brought.unsaid}: say the preprocessing by --resize, --crop, --mean, --std or --preset")
+    return messages
 
 
 def load_torchscript(path: Path, options: SourceOptions) -> LoadedSource:

@@ -33,9 +33,9 @@ PAGE = """\
 # Preprocessing
 
 What happens between an image file and the tensor stands in the artifact's manifest, and one C++ function does it in
-Python, in the harness and in the app. Models of torchvision, timm and the Hugging Face hub bring theirs along;
-what is brought is said on the terminal, and flags go before it. `mdeploy preprocess ARTIFACT` takes the same flags for
-an artifact that is there.
+Python, in the harness and in the app. Models of torchvision, timm and the Hugging Face hub bring theirs along
+([own-model.md](own-model.md)); what is brought is said on the terminal, and flags go before it. `mdeploy preprocess
+ARTIFACT` takes the same flags for an artifact that is there.
 
 | flag of `convert` and `preprocess` | field in `inputs[].preprocessing` | what it does |
 |---|---|---|

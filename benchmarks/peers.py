@@ -37,11 +37,11 @@ from mdeploy.backends.optional.environment import find_home, install, why_missin
 from mdeploy.backends.registry import get_backend
 from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
 from mdeploy.tensors import element_scale
-from native_build import CACHE, build
+from native_build import build
+from peer_runtimes.artifacts import environment, prepare
 from peer_runtimes.forms import FILES as FORMS
 from peer_runtimes.nets import NETS
 
-ROOT = Path(__file__).resolve().parent.parent
 CONSOLE = Console(stderr=True)
 
 TOLERANCE = 1e-4
@@ -91,14 +91,6 @@ class Worker:
         return [statistics.median(one) for one in self.rounds]
 
 
-def _environment(threads: int) -> dict[str, str]:
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")}
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        environment[name] = str(threads)
-    environment["PYTHONPATH"] = os.pathsep.join(str(ROOT / part) for part in ("benchmarks", "toolkit", "training"))
-    return environment
-
-
 def _answer(process: subprocess.Popen[str]) -> dict[str, Any] | None:
     assert process.stdout is not None
     line = process.stdout.readline()
@@ -115,28 +107,6 @@ def _setup() -> None:
             subprocess.run(command, check=True)
 
 
-def _prepare(net: str) -> Path:
-    """The net's directory: checkpoint, our artifact and the input. Made once."""
-    directory = CACHE / net
-    directory.mkdir(parents=True, exist_ok=True)
-    spec = NETS[net]
-    checkpoint = directory / "checkpoint.pt"
-    if not checkpoint.exists():
-        CONSOLE.print(f"{net}: making a checkpoint")
-        command = [sys.executable, "-m", "peer_runtimes.nets", net, str(checkpoint)]
-        subprocess.run(command, env=_environment(2), check=True, capture_output=True)
-    if not (directory / "artifact" / "manifest.json").exists():
-        CONSOLE.print(f"{net}: converting")
-        command = [str(Path(sys.executable).parent / "mdeploy"), "convert", str(checkpoint)]
-        command += ["--model", f"{spec.package}:{spec.model}", "--input-shape", f"1,3,{spec.size},{spec.size}"]
-        command += [option for k, v in spec.arguments.items() for option in ("--model-arg", f"{k}={v}")]
-        subprocess.run([*command, "-o", str(directory / "artifact")], check=True, capture_output=True)
-    if not (directory / "input.npy").exists():
-        golden = directory / "artifact" / "golden" / "random" / "input_0.npy"
-        (directory / "input.npy").write_bytes(golden.read_bytes())
-    return directory
-
-
 def _form(peer: str, net: str, directory: Path) -> str | None:
     """Make the peer's file; the reason where that fails."""
     if peer not in FORMS:
@@ -149,7 +119,7 @@ def _form(peer: str, net: str, directory: Path) -> str | None:
             return reason or why_missing(info_of(peer), info_of(peer).make)
         python = home.python
     command = [str(python), "-m", "peer_runtimes.forms", net, str(directory), peer]
-    done = subprocess.run(command, env=_environment(2), capture_output=True, text=True, check=False)
+    done = subprocess.run(command, env=environment(2), capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return None
     return "conversion failed: " + (done.stderr.strip().splitlines() or ["no message"])[-1]
@@ -160,7 +130,7 @@ def _start(peer: str, net: str, directory: Path, threads: int, log: Path) -> Wor
     with log.open("a") as errors:
         process = subprocess.Popen(
             command,
-            env=_environment(threads),
+            env=environment(threads),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,
@@ -187,7 +157,7 @@ def _ceiling(program: Path, threads: int) -> float:
 
 def _run_net(net: str, peers: list[str], threads: list[int], rounds: int, repetitions: int) -> dict[str, Any]:
     program = build("ceiling")
-    directory = _prepare(net)
+    directory = prepare(net, CONSOLE.print)
     log = directory / "peers.log"
     workers: list[Worker] = []
     missing: dict[str, str] = {}

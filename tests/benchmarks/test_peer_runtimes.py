@@ -4,12 +4,10 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -19,17 +17,6 @@ from mdeploy_training.models import resnest_small
 from mdeploy_training.models.calibration import calibrate
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
-
-
-@pytest.fixture
-def benchmark_module(monkeypatch: pytest.MonkeyPatch):
-    """Imports a module of the benchmarks directory, which is no package."""
-    monkeypatch.syspath_prepend(str(BENCHMARKS))
-
-    def load(name: str) -> ModuleType:
-        return importlib.import_module(name)
-
-    return load
 
 
 def test_sliced_form_is_the_same_net(benchmark_module) -> None:

@@ -17,6 +17,7 @@ import pytest
 from mdeploy.deployment.package import cross, zig
 from mdeploy.deployment.package.elf import read_elf
 from mdeploy.errors import InputError, UnavailableError, UsageError
+from mdeploy.progress import quiet
 
 MACHINES = {"arm64-v8a": ("aarch64", 64), "armeabi-v7a": ("arm", 32), "x86_64": ("x86_64", 64)}
 ARM64_LIMIT_BYTES = 1_200_000
@@ -185,7 +186,7 @@ class FakeZig:
     def __init__(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
         FakeCompiler(monkeypatch, tmp_path)
         monkeypatch.setattr(cross, "build", zig.build)
-        monkeypatch.setattr(zig, "_check", lambda _path, _target: None)
+        monkeypatch.setattr(zig, "_check", lambda _path, _target, _symbols: None)
         monkeypatch.setattr(zig, "_TELL_SECONDS", 0.01)
         monkeypatch.delenv("ZIG_GLOBAL_CACHE_DIR", raising=False)
         monkeypatch.setattr(subprocess, "run", self._run)
@@ -205,6 +206,25 @@ class FakeZig:
             assert self.libraries_may_end.wait(60)
         (cwd / command[-1]).write_text("")
         return subprocess.CompletedProcess(command, 0, "", "")
+
+
+def test_symbols_are_a_matter_of_the_link_alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """So what is counted or disassembled by name is the code that is shipped, and zig has compiled it already."""
+    fake = FakeZig(monkeypatch, tmp_path)
+    cross.harness("arm64-v8a")
+    shipped, fake.calls = fake.calls, []
+    sources = cross.runtime_sources()
+    assert sources is not None
+    zig.build({cross.TARGETS["arm64-v8a"]: tmp_path / "named"}, sources, quiet, symbols=True)
+
+    def flags(calls: list[list[str]], compiled: bool) -> list[list[str]]:
+        chosen = [call for call in calls if ("-c" in call) == compiled and not call[-1].startswith("arm64")]
+        return [[word for word in call if not word.startswith("/")] for call in chosen]
+
+    assert sorted(flags(fake.calls, True)) == sorted(flags(shipped, True))
+    [link], [link_with_symbols] = flags(shipped, False), flags(fake.calls, False)
+    assert "-s" in link
+    assert "-s" not in link_with_symbols
 
 
 def test_objects_are_compiled_without_the_linker_s_flags(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

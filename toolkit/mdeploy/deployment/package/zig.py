@@ -67,8 +67,10 @@ def flags(target: Target) -> tuple[str, ...]:
     return (*_COMPILE, *target.flags, *(_LINK_ELF if target.machine else _LINK_MACHO))
 
 
-def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell) -> None:
+def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell, symbols: bool = False) -> None:
     """Build the harness of every target in ``wanted`` to its path, each whole or not at all.
+
+    With ``symbols`` they keep the names of their functions, for tools that look into them; the code is the same.
 
     One call of zig compiles one file after the other. That goes for its own C and C++ libraries too, which it makes
     when it first links for a target and then keeps; they take about as long as our sources. So each source and each
@@ -88,7 +90,9 @@ def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell) -> None:
         kept = _kept_by_zig()
         pool = stack.enter_context(ThreadPoolExecutor(_cores()))
         try:
-            libraries = [pool.submit(_make_libraries, target, wanted[target], folders[target]) for target in wanted]
+            libraries = [
+                pool.submit(_make_libraries, target, wanted[target], folders[target], symbols) for target in wanted
+            ]
             objects = [
                 pool.submit(_zig, target, sources, built, "-c", str(file), "-o", f"{folders[target] / str(number)}.o")
                 for target, built in wanted.items()
@@ -97,7 +101,8 @@ def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell) -> None:
             _watch(names, libraries, objects, kept, tell)
             tell(f"linking the harness for {names}")
             links = [
-                pool.submit(_link, target, sources, wanted[target], folders[target], len(files)) for target in wanted
+                pool.submit(_link, target, sources, wanted[target], folders[target], len(files), symbols)
+                for target in wanted
             ]
             for link in links:
                 link.result()
@@ -126,28 +131,31 @@ def _watch(names: str, libraries: list[Future[None]], objects: list[Future[None]
             said = message
 
 
-def _make_libraries(target: Target, built: Path, folder: Path) -> None:
+def _make_libraries(target: Target, built: Path, folder: Path, symbols: bool) -> None:
     """Let zig make its libraries for a target, by linking an empty program."""
     if target.machine:  # on macOS they are the system's
         source = f"{target.abi}.cc"
         (folder / source).write_text("int main() { return 0; }\n")
-        _zig(target, folder, built, source, "-o", target.abi)
+        _zig(target, folder, built, source, "-o", target.abi, symbols=symbols)
 
 
-def _link(target: Target, sources: Path, built: Path, folder: Path, count: int) -> None:
+def _link(target: Target, sources: Path, built: Path, folder: Path, count: int, symbols: bool) -> None:
     partial = folder / built.name
-    _zig(target, sources, built, *(str(folder / f"{number}.o") for number in range(count)), "-o", str(partial))
-    _check(partial, target)
+    objects = (str(folder / f"{number}.o") for number in range(count))
+    _zig(target, sources, built, *objects, "-o", str(partial), symbols=symbols)
+    _check(partial, target, symbols)
     shutil.move(partial, built)
 
 
-def _zig(target: Target, folder: Path, built: Path, *arguments: str) -> None:
+def _zig(target: Target, folder: Path, built: Path, *arguments: str, symbols: bool = False) -> None:
     """Call the compiler in ``folder``, without warnings: the developers' builds have those."""
     linking = "-c" not in arguments
+    # Objects are the same with symbols and without, so that those of one build serve the other.
+    used = [("-g0" if flag == "-s" and symbols else flag) for flag in flags(target)]
     command = [
         *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
         # zig links a single object too: --gc-sections would leave nothing of it.
-        *(flag for flag in flags(target) if linking or not flag.startswith("-Wl,")),
+        *(flag for flag in used if linking or not flag.startswith("-Wl,")),
         # What the report says about its compiler.
         f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags(target))}"',
         *("-I", "include", "-I", "src", "-I", "harness/include", "-I", "harness/src", "-w"),
@@ -195,10 +203,11 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _check(path: Path, target: Target) -> None:
+def _check(path: Path, target: Target, symbols: bool) -> None:
     if not target.machine:
         return
     elf = read_elf(path)
-    if elf.machine != target.machine or not elf.static or not elf.stripped or elf.load_alignment < PAGE_BYTES:
+    stripped = elf.stripped or symbols
+    if elf.machine != target.machine or not elf.static or not stripped or elf.load_alignment < PAGE_BYTES:
         wanted = f"static, stripped, {PAGE_BYTES}-byte aligned {target.machine} executable"
         raise MdeployError(f"what zig built is not a {wanted}: {elf}")

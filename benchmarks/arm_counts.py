@@ -4,6 +4,7 @@
 
     python benchmarks/arm_counts.py                      # the bundled net and the four of the comparison
     python benchmarks/arm_counts.py bundled --blocks 12  # with the hottest blocks of code and their functions
+    python benchmarks/arm_counts.py --cycles             # and cycles on llvm-mca's model of the core (llvm-19)
     python benchmarks/arm_counts.py FOLDER --json        # an artifact of yours
     python benchmarks/arm_counts.py bundled --check      # against the figures in arm_counting/figures.json
 
@@ -31,6 +32,7 @@ from rich.table import Table
 from arm_counting.counting import CPU, Counts, count_inference
 from arm_counting.figures import FIGURES, compare, figures_of, write
 from arm_counting.instructions import KINDS
+from arm_counting.model_cycles import CORE, model_cycles
 from arm_counting.program import harness_with_symbols
 from mdeploy import api
 from mdeploy.formats.artifact import Artifact
@@ -58,15 +60,17 @@ def _million(value: float) -> str:
     return f"{value / 1e6:.2f}" if value < 1e7 else f"{value / 1e6:.1f}"
 
 
-def _summary(counts: dict[str, Counts]) -> Table:
+def _summary(counts: dict[str, Counts], cycles: dict[str, float]) -> Table:
     table = Table(title=f"One inference on {CPU}, one thread, counted under qemu (millions)")
-    for column in ("net", "instructions", "multiply-adds", "of these", "16-byte loads", "L1 misses", "L2 misses"):
+    columns = ["net", "instructions", "multiply-adds", "of these", "16-byte loads", "L1 misses", "L2 misses"]
+    for column in [*columns, f"cycles by the model of {CORE}"] if cycles else columns:
         table.add_column(column, justify="left" if column == "net" else "right")
     for net, found in counts.items():
         multiply_adds = found.kinds["multiply_add"] + found.kinds["multiply_add_half"]
         share = f"{multiply_adds / found.instructions:.2f}"
         loads, misses = found.loaded_bytes / 16, (found.l1_misses, found.l2_misses)
-        table.add_row(net, *map(_million, (found.instructions, multiply_adds)), share, *map(_million, (loads, *misses)))
+        rest = map(_million, (loads, *misses, *([cycles[net]] if cycles else [])))
+        table.add_row(net, *map(_million, (found.instructions, multiply_adds)), share, *rest)
     return table
 
 
@@ -125,23 +129,34 @@ def _as_json(net: str, found: Counts, blocks: int) -> dict[str, Any]:
 @click.command(help=__doc__)
 @click.argument("nets", nargs=-1)
 @click.option("--blocks", type=click.IntRange(0), default=0, help="Show so many of the hottest blocks and functions.")
+@click.option("--cycles", is_flag=True, help=f"Add cycles on llvm-mca's model of {CORE}.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a net instead of tables.")
 @click.option("--check", is_flag=True, help=f"Exit 1 where a net is off {FIGURES.name} by more than 2 %.")
 @click.option("--write", "write_figures", is_flag=True, help=f"Write what was counted to {FIGURES.name}.")
 @click.option("--harness", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Default: built here.")
 def main(
-    nets: tuple[str, ...], blocks: int, as_json: bool, check: bool, write_figures: bool, harness: Path | None
+    nets: tuple[str, ...],
+    blocks: int,
+    cycles: bool,
+    as_json: bool,
+    check: bool,
+    write_figures: bool,
+    harness: Path | None,
 ) -> None:
     """Count and print."""
     program = harness or harness_with_symbols(CONSOLE.print)
-    counts = {}
+    counts: dict[str, Counts] = {}
+    modelled: dict[str, float] = {}
     for net in nets or NETS:
         counts[net] = count_inference(program, open_net(net))
+        if cycles:
+            modelled[net] = model_cycles(counts[net])
         if as_json:
-            click.echo(json.dumps(_as_json(net, counts[net], blocks)))
+            more = {"model_cycles": modelled[net], "model": CORE} if cycles else {}
+            click.echo(json.dumps({**_as_json(net, counts[net], blocks), **more}))
     if not as_json:
         console = Console(width=None if sys.stdout.isatty() else 120)  # a pipe has 80 columns, too few for the tables
-        console.print(_summary(counts))
+        console.print(_summary(counts, modelled))
         console.print(_kinds(counts))
         for net, found in counts.items() if blocks else ():
             console.print(_hottest(net, found, blocks))

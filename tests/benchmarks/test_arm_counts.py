@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -171,6 +171,26 @@ def test_a_program_that_is_not_counted_is_refused(
         counting.count(program, plugin_options="l1=64:0")
     with pytest.raises(click.ClickException, match="nowhere"):
         counting.count([str(tmp_path / "nowhere")])
+
+
+def test_cycles_are_those_of_the_units_and_of_latencies(benchmark_module: Callable[[str], ModuleType]) -> None:
+    counting, model = benchmark_module("arm_counting.counting"), benchmark_module("arm_counting.model_cycles")
+    if any(shutil.which(tool) is None for tool in model.TOOLS):
+        pytest.skip("not applicable: llvm-19 is not installed")
+
+    def cycles(*codes: Sequence[int]) -> float:
+        """Of pieces of code that lie one behind the other, each run a thousand times."""
+        starts = [4 * sum(map(len, codes[:n])) for n in range(len(codes))]
+        blocks = [
+            counting.Block(start, "", 1000, 0, 0, 0, 0, tuple(code)) for start, code in zip(starts, codes, strict=True)
+        ]
+        return float(model.model_cycles(counting.Counts(tuple(blocks)))) / 1000
+
+    fmla = 0x4E20CC00 | 30 << 16 | 31 << 5  # fmla vD.4s, v31.4s, v30.4s
+    independent = [fmla | register for register in range(16)]
+    assert cycles(independent) == pytest.approx(8, rel=0.1)  # two a cycle
+    assert cycles([0x4E20D400] * 8) == pytest.approx(16, rel=0.1)  # fadd v0.4s, v0.4s, v0.4s: one waits for the other
+    assert cycles(independent[:1], independent[1:]) == pytest.approx(8, rel=0.1)  # cut by qemu, not by a branch
 
 
 def test_figures_that_are_off_either_way_are_named(benchmark_module: Callable[[str], ModuleType]) -> None:

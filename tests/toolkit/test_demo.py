@@ -31,7 +31,9 @@ def test_the_whole_way(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "out" / "resnest_small_cifar10-bench-local.json").read_text())
     assert report["status"] == "ok"
     assert report["latency_ms"]["n"] >= 10
-    assert {entry["case"] for entry in report["parity"]} == {"zeros", "ones", "random", "demo_picture"}
+    checked = [entry["case"] for entry in report["parity"]]
+    assert checked[:4] == ["zeros", "ones", "random", "demo_picture"]
+    assert len(checked) > 5
     path = tmp_path / "out" / "resnest_small_cifar10-host.zip"
     assert str(path.relative_to(tmp_path)) in out
     assert "predict_net.pb" in zipfile.ZipFile(path).namelist()
@@ -39,7 +41,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
 
     again = Demo(tmp_path / "out").convert()  # over what is there
     assert again.artifact.path.is_dir()
-    assert [entry.case for entry in again.artifact.manifest.golden] == ["zeros", "ones", "random", "demo_picture"]
+    assert [entry.case for entry in again.artifact.manifest.golden] == checked
 
 
 def test_a_missing_bundle_says_what_to_do() -> None:

@@ -17,6 +17,7 @@ from mdeploy.comparison.request import ParityRequest
 from mdeploy.comparison.tolerance import Comparison, Tolerance, compare
 from mdeploy.errors import CheckFailed, InputError, UnavailableError
 from mdeploy.formats.artifact import Artifact, GoldenCase
+from mdeploy.formats.coverage import Coverage
 
 __all__ = ["BackendResult", "OutputResult", "ParityReport", "run_parity"]
 
@@ -32,6 +33,8 @@ class OutputResult:
     output: str
     comparison: Comparison
     differences: DifferenceMap | None = field(default=None, repr=False, compare=False)
+    added: bool = False
+    """Whether conversion added the case, so that more weights are reached."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,13 @@ class ParityReport:
     tolerance: Tolerance
     backends: tuple[BackendResult, ...]
     warnings: tuple[str, ...] = ()
+    coverage: Coverage | None = None
+    """What the golden cases would notice; None where conversion did not measure it."""
+
+    @property
+    def weak(self) -> bool:
+        """Whether passing proves little: the golden cases hardly look at the net, or at a part of it."""
+        return bool(self.warnings) or (self.coverage is not None and not self.coverage.enough)
 
     @property
     def exit_code(self) -> int:
@@ -93,6 +103,7 @@ class ParityReport:
             "passed": self.passed,
             "backends": [_backend_json(backend) for backend in self.backends],
             "warnings": list(self.warnings),
+            **({} if self.coverage is None else {"coverage": _coverage_json(self.coverage)}),
         }
 
 
@@ -115,7 +126,8 @@ def run_parity(request: ParityRequest) -> ParityReport:
     )
     found = tuple(results[name] for name in order if name in results)
     warnings = _warnings(cases, request.tolerance)
-    return ParityReport(artifact.name, _reference(artifact), request.tolerance, found, warnings)
+    coverage = artifact.manifest.coverage
+    return ParityReport(artifact.name, _reference(artifact), request.tolerance, found, warnings, coverage)
 
 
 def _run(request: ParityRequest, backend: Backend, cases: Sequence[GoldenCase]) -> BackendResult:
@@ -149,7 +161,8 @@ def _run_cases(
             raise InputError(f"{len(outputs)} outputs where the manifest lists {len(specs)}")
         for spec, reference, actual in zip(specs, case.outputs, outputs, strict=True):
             comparison = compare(reference, actual, spec.meaning, request.tolerance.of(spec.name))
-            yield OutputResult(case.case, case.kind, spec.name, comparison, difference_map(reference, actual))
+            differences = difference_map(reference, actual)
+            yield OutputResult(case.case, case.kind, spec.name, comparison, differences, case.added)
 
 
 def _require_other_than_reference(outcome: Outcome[BackendResult]) -> None:
@@ -174,6 +187,17 @@ def _warnings(cases: Sequence[GoldenCase], tolerance: Tolerance) -> tuple[str, .
         if all(value is not None and value < 1e-3 for value in spread):
             return (f"output {index} hardly depends on the input (is the model trained?): parity proves little here",)
     return ()
+
+
+def _coverage_json(coverage: Coverage) -> dict[str, Any]:
+    return {
+        "method": coverage.method,
+        "tolerance": coverage.tolerance,
+        "weights": coverage.weights,
+        "reached": coverage.reached,
+        "enough": coverage.enough,
+        "says": coverage.describe(),
+    }
 
 
 def _backend_json(backend: BackendResult) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mdeploy.conversion.pixels import from_pixels
 from mdeploy.errors import UsageError
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
 from mdeploy.native.images import find_images, image_input
@@ -66,8 +67,4 @@ def _random(spec: InputSpec, generator: np.random.Generator) -> Array:
         return generator.integers(0, 2, spec.shape).astype(spec.dtype)
     if spec.layout is None:
         return generator.standard_normal(spec.shape, dtype=np.float32)
-    pixels = generator.integers(0, 256, spec.shape).astype(np.float64) / 255.0
-    channels = (1, -1, 1, 1) if spec.layout == "NCHW" else (1, 1, 1, -1)
-    if spec.mean is not None and spec.std is not None:
-        pixels = (pixels - np.reshape(spec.mean, channels)) / np.reshape(spec.std, channels)
-    return pixels.astype(np.float32)
+    return from_pixels(generator.integers(0, 256, spec.shape), spec)

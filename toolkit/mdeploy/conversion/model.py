@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 import torch
 
@@ -20,13 +21,14 @@ from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
+from mdeploy.conversion.coverage import Covered, cover_graph, cover_nets
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
 from mdeploy.conversion.preprocessing import PreprocessingFlags, preprocessed
 from mdeploy.conversion.sources import LoadedSource, SourceOptions, batch_message, image_spec, open_source
 from mdeploy.conversion.trial import check_repeats, run_module, try_module
-from mdeploy.errors import CheckFailed, InputError, MdeployError
+from mdeploy.errors import CheckFailed, InputError, MdeployError, UnsupportedError
 from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET, Artifact, ArtifactWriter
 from mdeploy.formats.manifest import InputSpec, Manifest, OutputSpec
 from mdeploy.onnx.ceil_mode import settle_ceil_mode
@@ -122,7 +124,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
             messages.append(_cast_message(path, original, cases[number].inputs, references[number]))
         if exported is not None:
             _check_export(exported, prepared.model, cases, references)
-        del original, answering
+        del original
         passed = run_passes(
             prepared.model,
             [cases[number].inputs],
@@ -157,6 +159,14 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
         _check_nets(nets)
         writer.add_file(INIT_NET, nets.init_bytes)
         writer.add_file(PREDICT_NET, nets.predict_bytes)
+        progress("seeing which weights the golden cases reach")
+        covered = _cover(model_onnx, nets, manifest, cases, references, progress)
+        if covered is not None:
+            manifest = replace(manifest, coverage=covered.coverage)
+            added = [_reference(loaded, answering, case.inputs) for case in covered.added]
+            _check_added(model_onnx, covered.added, added)
+            cases, references = [*cases, *covered.added], [*references, *added]
+        del answering
         for case, outputs in zip(cases, references, strict=True):
             writer.add_golden(case.entry, case.inputs, outputs)
         operators = nets.operators
@@ -251,6 +261,38 @@ def _check_export(
                 f"the graph of the {exported.exporter} exporter does not compute what PyTorch does: it differs by "
                 f"{difference:.3g} on the case {case.entry.case}; if the model branches on its data, write the branch "
                 f"with torch.where; else try --exporter {other}"
+            )
+
+
+def _cover(
+    model_onnx: bytes,
+    nets: NetPair,
+    manifest: Manifest,
+    cases: Sequence[GoldenInputs],
+    references: Sequence[Sequence[Array]],
+    progress: Tell,
+) -> Covered | None:
+    """By gradients; by changing weights of the nets where torch has no form of the graph; None without our runtime."""
+    meanings = [spec.meaning for spec in manifest.outputs]
+    try:
+        return cover_graph(model_onnx, meanings, manifest.inputs, cases, references[0], manifest.macs, progress)
+    except UnsupportedError:
+        pass
+    try:
+        return cover_nets(nets, meanings, manifest.inputs, cases, manifest.macs, progress)
+    except MdeployError:  # parity says that nobody measured it
+        return None
+
+
+def _check_added(model_onnx: bytes, cases: Sequence[GoldenInputs], references: Sequence[Sequence[Array]]) -> None:
+    """The cases that were added came after the exporter and the passes were checked."""
+    session = PlainSession(onnx.ModelProto.FromString(model_onnx), MODEL_ONNX)
+    for case, reference in zip(cases, references, strict=True):
+        difference, allowed = largest_difference([reference], [session.run(case.inputs)])
+        if not difference <= allowed * _EXPORT_SLACK:
+            raise CheckFailed(
+                f"what was converted does not compute what the source does: it differs by {difference:.3g} on the case "
+                f"{case.entry.case} ({case.entry.made}); try the other --exporter"
             )
 
 

@@ -25,6 +25,7 @@ from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import operator_macs
 from mdeploy.caffe2.normalise import normalise, pack, refuse_operators
 from mdeploy.caffe2.pair import NetPair, blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
+from mdeploy.conversion.coverage import cover_nets
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
@@ -95,6 +96,10 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
             cases.extend(image_inputs(specs, options.golden_images))
         seen = blob_shapes(nets, specs)
         names = outputs(predict)
+        meanings = [output_meaning(predict, blob) for blob in names]
+        macs = sum(operator_macs(op, seen) or 0 for op in predict.op)
+        covered = cover_nets(written, meanings, specs, cases, macs, progress)
+        cases.extend(covered.added)
         reference, messages = _choose_reference()
         if reference == "caffe2":
             answers = _caffe2_answers(_on_cpu(given), written, names, specs, cases)
@@ -122,14 +127,15 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
                 tools=_tools(reference),
                 inputs=specs,
                 outputs=tuple(
-                    OutputSpec(blob, tuple(array.shape), array.dtype.name, output_meaning(predict, blob))
-                    for blob, array in zip(names, answers[0], strict=True)
+                    OutputSpec(blob, tuple(array.shape), array.dtype.name, meaning)
+                    for blob, array, meaning in zip(names, answers[0], meanings, strict=True)
                 ),
                 labels=labels,
                 operators=nets.operators,
                 parameters=_parameters(written, specs),
-                macs=sum(operator_macs(op, seen) or 0 for op in predict.op),
+                macs=macs,
                 reference=reference,
+                coverage=covered.coverage,
             )
         )
     return Conversion(artifact, (*changes, *messages))

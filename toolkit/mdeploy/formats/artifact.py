@@ -89,6 +89,8 @@ class GoldenCase:
     kind: str
     inputs: tuple[Array, ...]
     outputs: tuple[Array, ...]
+    added: bool = False
+    """By conversion, so that more weights are reached."""
 
 
 @dataclass(frozen=True)
@@ -166,6 +168,7 @@ class Artifact:
                 entry.kind,
                 tuple(self._golden(entry.case, "input", i, spec) for i, spec in enumerate(self.manifest.inputs)),
                 tuple(self._golden(entry.case, "output", i, spec) for i, spec in enumerate(self.manifest.outputs)),
+                entry.made is not None,
             )
             for entry in self.manifest.golden
         ]

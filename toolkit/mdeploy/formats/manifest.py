@@ -20,6 +20,7 @@ import numpy as np
 
 from mdeploy.errors import InputError
 from mdeploy.formats import typed
+from mdeploy.formats.coverage import Coverage
 from mdeploy.formats.json_text import read_json
 from mdeploy.formats.preprocessing import Preprocessing
 from mdeploy.formats.schema import DocumentSchema, validate
@@ -143,6 +144,8 @@ class GoldenEntry:
     kind: str
     seed: int | None = None
     image: str | None = None
+    made: str | None = None
+    """How an input was made that conversion added so that more weights are reached."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +177,8 @@ class Manifest:
     passes: tuple[PassRecord, ...] = ()
     reference: str | None = None
     """The backend that gave the golden outputs, where the source's kind does not tell: caffe2 or mdeploy."""
+    coverage: Coverage | None = None
+    """What the golden cases would notice; None where nobody measured it."""
 
     @property
     def golden_backend(self) -> str:
@@ -198,7 +203,7 @@ class Manifest:
             labels=None if labels is None else tuple(labels),
             files={path: typed.from_json(FileEntry, entry) for path, entry in data["files"].items()},
             golden=tuple(
-                GoldenEntry(item["case"], item["kind"], item.get("seed"), item.get("picture"))
+                GoldenEntry(item["case"], item["kind"], item.get("seed"), item.get("picture"), item.get("made"))
                 for item in data["golden"]
             ),
             operators=data.get("operators", {}),
@@ -206,6 +211,7 @@ class Manifest:
             macs=data["macs"],
             passes=tuple(typed.from_json(PassRecord, item) for item in data.get("passes", ())),
             reference=data.get("reference"),
+            coverage=None if data.get("coverage") is None else Coverage.from_json(data["coverage"]),
         )
         _check_consistency(manifest, where)
         return manifest
@@ -239,9 +245,7 @@ class Manifest:
             "files": {
                 path: {"bytes": entry.bytes, "sha256": entry.sha256} for path, entry in sorted(self.files.items())
             },
-            "golden": [
-                {"case": item.case, "kind": item.kind, "seed": item.seed, "picture": item.image} for item in self.golden
-            ],
+            "golden": [_golden_to_json(item) for item in self.golden],
             "operators": dict(sorted(self.operators.items())),
             "parameters": self.parameters,
             "macs": self.macs,
@@ -253,6 +257,8 @@ class Manifest:
             data["source"]["weights_key"] = self.source.weights_key
         if self.reference is not None:
             data["reference"] = self.reference
+        if self.coverage is not None:
+            data["coverage"] = self.coverage.to_json()
         validate(data, MANIFEST.definition, "the manifest to write")
         _check_consistency(self, "the manifest to write")
         return data
@@ -333,6 +339,13 @@ def _input_to_json(spec: InputSpec) -> dict[str, Any]:
     }
     if spec.preprocessing is not None:
         data["preprocessing"] = spec.preprocessing.to_json()
+    return data
+
+
+def _golden_to_json(entry: GoldenEntry) -> dict[str, Any]:
+    data: dict[str, Any] = {"case": entry.case, "kind": entry.kind, "seed": entry.seed, "picture": entry.image}
+    if entry.made is not None:
+        data["made"] = entry.made
     return data
 
 

@@ -80,6 +80,18 @@ class BackendRecord:
 
 
 @dataclass(frozen=True)
+class CoverageRecord:
+    """What the golden cases would notice, in the manifest's words."""
+
+    method: str | None = None
+    tolerance: float | None = None
+    weights: int | None = None
+    reached: int | None = None
+    enough: bool | None = None
+    says: str | None = None
+
+
+@dataclass(frozen=True)
 class ParityRecord:
     """A parity run."""
 
@@ -91,6 +103,7 @@ class ParityRecord:
     passed: bool
     backends: tuple[BackendRecord, ...]
     warnings: tuple[str, ...] = ()
+    coverage: CoverageRecord | None = None
     schema: str = _PARITY.id
 
     @property

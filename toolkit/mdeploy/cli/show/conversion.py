@@ -19,6 +19,7 @@ from mdeploy.tables import Table, name, text
 if TYPE_CHECKING:
     from mdeploy.caffe2.translate import UnsupportedModelError
     from mdeploy.conversion.model import Conversion
+    from mdeploy.formats.manifest import Manifest
 
 __all__ = ["conversion_tables", "findings_table", "print_conversion"]
 
@@ -49,13 +50,20 @@ def conversion_tables(result: Conversion) -> list[Table]:
         ("multiply-adds", figures.count(manifest.macs)),
         ("operators", ", ".join(f"{number} {kind}" for kind, number in sorted(manifest.operators.items()))),
         ("passes", ", ".join(record.name for record in manifest.passes if record.applied) or "none applied"),
-        ("golden cases", ", ".join(entry.case for entry in manifest.golden)),
+        ("golden cases", _golden(manifest)),
+        *([("", manifest.coverage.describe())] if manifest.coverage is not None else []),
         *((file, figures.size(manifest.files[file].bytes)) for file in (*nets, *others) if file in manifest.files),
     ]
     return [
         Table.of_facts(f"{manifest.name} -> {path}", made),
         Table.of_facts("Check that this is what the model was trained with", checklist(manifest)),
     ]
+
+
+def _golden(manifest: Manifest) -> str:
+    given = ", ".join(entry.case for entry in manifest.golden if entry.made is None)
+    added = sum(entry.made is not None for entry in manifest.golden)
+    return f"{given} and {added} added" if added else given
 
 
 def findings_table(error: UnsupportedModelError) -> Table:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -11,7 +13,7 @@ from mdeploy import figures
 from mdeploy.cli.show.terminal import print_table
 from mdeploy.comparison.inspection import Inspection
 from mdeploy.comparison.layers import BackendLayers, LayersReport
-from mdeploy.comparison.run import BackendResult, ParityReport
+from mdeploy.comparison.run import BackendResult, OutputResult, ParityReport
 from mdeploy.comparison.tolerance import Comparison
 from mdeploy.tables import Column, Mark, Table, name, number, text
 
@@ -32,10 +34,22 @@ def print_report(report: ParityReport, console: Console) -> None:
         console.print(f"[yellow]warning:[/] {escape(warning)}", highlight=False)
     ran = [backend for backend in report.backends if backend.ran]
     passed = sum(backend.status == "passed" for backend in ran)
-    colour = "green" if report.exit_code == 0 else "bold red"
+    colour = "bold red" if report.exit_code else "yellow" if report.weak else "green"
+    console.print(f"[{colour}]{_verdict(report, passed, len(ran))}[/]", highlight=False)
+    if report.coverage is not None:
+        console.print(f"[{'yellow' if report.weak else 'dim'}]{escape(report.coverage.describe())}[/]", highlight=False)
+    else:
+        console.print("[dim]what the golden cases reach was not measured: convert again to know it[/]", highlight=False)
+
+
+def _verdict(report: ParityReport, passed: int, ran: int) -> str:
+    """Agreement, unless passing proves little."""
     rule = report.tolerance.describe()
-    agree = f"{passed} of {figures.plural(len(ran), 'backend')} {'agrees' if len(ran) == 1 else 'agree'}"
-    console.print(f"[{colour}]{agree} with {report.reference} at {rule}[/]", highlight=False)
+    backends = f"{passed} of {figures.plural(ran, 'backend')}"
+    if report.weak and report.exit_code == 0:
+        held = "holds" if ran == 1 else "hold"
+        return f"{backends} {held} {rule} on golden cases that hardly test the net: that is no agreement yet"
+    return f"{backends} {'agrees' if ran == 1 else 'agree'} with {report.reference} at {rule}"
 
 
 def parity_table(report: ParityReport) -> Table:
@@ -55,12 +69,12 @@ def parity_table(report: ParityReport) -> Table:
     rows, sections = [], set()
     for backend in report.backends:
         title = f"{backend.title} {backend.version}".strip()
-        for output in backend.outputs:
+        for case, output in _shown(backend.outputs):
             result = output.comparison
             rows.append(
                 (
                     title,
-                    output.case,
+                    case,
                     *([output.output] if many_outputs else []),
                     result.max_abs,
                     result.max_rel,
@@ -76,6 +90,17 @@ def parity_table(report: ParityReport) -> Table:
         sections.add(len(rows) - 1)
     heading = f"Parity of {report.artifact} with {report.reference} ({report.tolerance.describe()})"
     return Table(heading, columns, rows, sections=frozenset(sections))
+
+
+def _shown(outputs: Sequence[OutputResult]) -> list[tuple[str, OutputResult]]:
+    """Each case with its name; of those that conversion added, what fails, and the worst of the others as one row."""
+    shown = [(output.case, output) for output in outputs if not (output.added and output.comparison.passed)]
+    added = [output for output in outputs if output.added and output.comparison.passed]
+    for name_ in dict.fromkeys(output.output for output in added):
+        group = [output for output in added if output.output == name_]
+        worst = max(group, key=lambda output: output.comparison.required_tolerance or 0.0)
+        shown.append((f"{len(group)} added", worst))
+    return shown
 
 
 def _figure_of_cosine(cosine: float) -> str:

@@ -53,16 +53,41 @@ class GraphModule(torch.nn.Module):
             described = Node(node.op_type, name, opset, attributes, given, len(node.output), used)
             self._steps.append((OPERATORS[node.op_type], described, list(node.input), list(node.output)))
 
+    @property
+    def constants(self) -> dict[str, torch.Tensor]:
+        """The initializers by name."""
+        return {name: getattr(self, buffer) for name, buffer in self._buffers_of.items()}
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The names of the inputs, by position."""
+        return tuple(self._inputs)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The names of the outputs, by position."""
+        return tuple(self._outputs)
+
+    @property
+    def nodes(self) -> list[tuple[Node, list[str], list[str]]]:
+        """Every node with the names of what it reads and of what it makes, in the order of computation."""
+        return [(node, names, results) for _, node, names, results in self._steps]
+
     def forward(self, *inputs: torch.Tensor) -> Any:
         """Run the nodes in order."""
+        values = self.values(*inputs)
+        outputs = tuple(values[name] for name in self._outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def values(self, *inputs: torch.Tensor) -> dict[str, Any]:
+        """Every tensor of the graph by name."""
         values: dict[str, Any] = {name: getattr(self, buffer) for name, buffer in self._buffers_of.items()}
         values.update(zip(self._inputs, inputs, strict=True))
         values[""] = None
         for function, node, names, results in self._steps:
             made = function(node, *(values[name] for name in names))
             values.update(zip(results, made if isinstance(made, (list, tuple)) else [made], strict=False))
-        outputs = tuple(values[name] for name in self._outputs)
-        return outputs[0] if len(outputs) == 1 else outputs
+        return values
 
 
 def load_graph(path: Path) -> GraphModule:

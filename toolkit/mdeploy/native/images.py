@@ -9,24 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from mdeploy.errors import InputError, UsageError, first_line
-from mdeploy.files import check_readable
+from mdeploy.errors import InputError, UsageError
 from mdeploy.formats.manifest import InputSpec
 from mdeploy.tensors import Array
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 __all__ = ["SUFFIXES", "find_images", "image_input", "read_rgba"]
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff"})
-
-_MAX_PIXELS = 200_000_000
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".ppm", ".pgm", ".gif", ".tif", ".tiff"}) | {
+    ".heic",
+    ".heif",
+    ".avif",
+}
 
 
 def read_rgba(path: Path, upright: bool = True) -> npt.NDArray[np.uint8]:
@@ -34,25 +31,12 @@ def read_rgba(path: Path, upright: bool = True) -> npt.NDArray[np.uint8]:
 
     16 bits a channel become their upper 8. ``upright`` turns it as the camera was held.
 
-    Raises ``InputError`` where there is none, or it is damaged or too large.
+    Raises as ``open_image`` does.
     """
-    from PIL import Image, ImageOps
+    from mdeploy.native.image_file import open_image  # Pillow, which most callers do without
 
-    if not path.exists():
-        raise InputError(f"{path}: no such image")
-    check_readable(path)
-    try:
-        with Image.open(path) as image:
-            if image.width * image.height > _MAX_PIXELS:
-                raise InputError(f"{path}: {image.width}x{image.height} pixels are too many")
-            turned = ImageOps.exif_transpose(image) if upright else image
-            rgba = np.asarray(_eight_bits(turned).convert("RGBA"))
-    except InputError as error:
-        raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
-    except Exception as error:  # decoders raise anything on damaged files
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise InputError(f"{path}: cannot read the image: {reason or first_line(error)}") from error
-    return np.ascontiguousarray(rgba)
+    with open_image(path, upright) as image:
+        return image.whole()
 
 
 def image_input(path: Path, spec: InputSpec) -> Array:
@@ -64,38 +48,26 @@ def image_input(path: Path, spec: InputSpec) -> Array:
 
     if spec.layout is None or spec.color_order is None:
         raise UsageError(f"input {spec.name} is not an image (the manifest gives it no layout and colour order)")
-    try:
-        rgba = read_rgba(path, spec.preprocessing is None or spec.preprocessing.orientation == "exif")
-        _refuse_other_size(rgba, spec)
-        return native.preprocess(rgba, spec)
-    except InputError as error:
-        raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
+    from mdeploy.native.image_file import open_image
+
+    how = spec.preprocessing
+    with open_image(path, how is None or how.orientation == "exif") as image:
+        _refuse_other_size(image.height, image.width, spec)
+        if how is None:  # the arithmetic of older artifacts wants the whole image
+            return native.preprocess(image.whole(), spec)
+        return native.preprocess_rows(image.read, image.height, image.width, spec)
 
 
-def _eight_bits(image: Image) -> Image:
-    """Grey of more bits in 8: Pillow would clip it to white. Colour it reads in 8 bits itself, the upper ones."""
-    from PIL.Image import fromarray
-
-    if not image.mode.startswith("I"):
-        if image.mode == "F":
-            raise InputError("its pixels are floating-point numbers, which have no range; save it in 8 or 16 bits")
-        return image
-    values = np.asarray(image)
-    if values.min(initial=0) < 0 or values.max(initial=0) > 0xFFFF:
-        raise InputError("its pixels have more than 16 bits; save it in 8 or 16 bits")
-    return fromarray((values >> 8).astype(np.uint8))
-
-
-def _refuse_other_size(rgba: npt.NDArray[np.uint8], spec: InputSpec) -> None:
+def _refuse_other_size(rows: int, columns: int, spec: InputSpec) -> None:
     """An image of another size needs a resize, and nothing but the user knows which."""
     how, size = spec.preprocessing, spec.image_size
     cut = spec.crop if how is None else how.crop
     resizes = spec.resize is not None if how is None else how.resizes
-    if resizes or cut is not None or size is None or rgba.shape[:2] == size:
+    if resizes or cut is not None or size is None or (rows, columns) == size:
         return
     height, width = size
     raise InputError(
-        f"an image of {rgba.shape[1]}x{rgba.shape[0]} pixels, but {spec.name} takes {width}x{height} and the artifact "
+        f"an image of {columns}x{rows} pixels, but {spec.name} takes {width}x{height} and the artifact "
         f"names no resize; give it what the model was trained with: mdeploy preprocess ARTIFACT "
         f"--resize {round(min(size) * 256 / 224)} --crop {height}x{width}, or --resize {height}x{width}, --letterbox, "
         "or --preset imagenet (the same flags as convert)"

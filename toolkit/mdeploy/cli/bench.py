@@ -31,7 +31,7 @@ def _click_type(flag: MeasureFlag) -> dict[str, Any]:
         return {"is_flag": True}
     if flag.kind is int:
         return {"type": click.IntRange(int(flag.low or 0), int(flag.high or 0))}
-    return {"type": click.FloatRange(flag.low, flag.high)} if flag.kind is float else {}
+    return {"type": options.FiniteRange(flag.low, flag.high)} if flag.kind is float else {}
 
 
 @click.command("bench", short_help="Run the native harness here or on a phone and report latency.")

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from mdeploy.errors import EXIT_BROKEN_PIPE, EXIT_INTERNAL, EXIT_INTERRUPTED, InputError, MdeployError, UsageError
+from mdeploy.text import harmless
 
 __all__ = ["ERROR_SCHEMA", "report_error"]
 
@@ -45,7 +46,7 @@ def report_error(error: BaseException, program: str, as_json: bool) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     failure = _failure(error, program)
-    message = " ".join(failure.message.split())
+    message = harmless(" ".join(failure.message.split()))
     with contextlib.suppress(BrokenPipeError):  # nobody reads it: the exit code still tells
         if as_json:
             document = {"schema": ERROR_SCHEMA, "error": message, "exit_code": failure.exit_code, "kind": failure.kind}

@@ -8,6 +8,7 @@ imported when their verb is used, so ``mdeploy --help`` imports neither torch no
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -68,6 +69,10 @@ def main() -> NoReturn:
     """Entry point of the command ``mdeploy``."""
     # A plain kill should clean up like Ctrl-C does: nothing half-written, no child left behind.
     signal.signal(signal.SIGTERM, _interrupt)
+    # A label that the terminal has no letters for is shown with marks in their place.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     sys.exit(run(sys.argv[1:]))
 
 

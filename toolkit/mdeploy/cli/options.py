@@ -11,6 +11,7 @@ Paths are not checked here: the code that opens them says what is wrong with exi
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -22,6 +23,7 @@ from mdeploy.backends.table import BACKENDS
 
 __all__ = [
     "PATH",
+    "FiniteRange",
     "artifact_argument",
     "backends_option",
     "comma_list",
@@ -86,11 +88,21 @@ def tol_option(keyword: str) -> Callable[[F], F]:
     return click.option(
         "--tol",
         keyword,
-        type=click.FloatRange(min=0.0),
+        type=FiniteRange(min=0.0),
         default=1e-5,
         show_default=True,
         help=_RULE + ".",
     )
+
+
+class FiniteRange(click.FloatRange):
+    """click's own takes nan, and infinity where there is no upper end."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 class _OutputTolerance(click.ParamType):  # type: ignore[type-arg]  # generic only since click 8.3
@@ -147,7 +159,7 @@ def rtol_option(function: F) -> F:
     """``--rtol``: an added relative part."""
     return click.option(
         "--rtol",
-        type=click.FloatRange(min=0.0),
+        type=FiniteRange(min=0.0),
         default=0.0,
         show_default=True,
         help="Adds RTOL * |reference| to the tolerance.",

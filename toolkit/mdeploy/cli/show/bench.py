@@ -6,9 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import click
-
-from mdeploy.cli.show.output import print_json, stdout_console
+from mdeploy.cli.show.output import print_json, say, stdout_console
 from mdeploy.cli.show.report import print_comparison, print_report
 from mdeploy.deployment.devices.fleet import Outcome
 
@@ -47,5 +45,5 @@ def print_outcomes(outcomes: Sequence[Outcome], as_json: bool, runs: Mapping[str
             print_comparison(rows, console)
     for outcome in outcomes:
         if outcome.error is not None:
-            click.echo(f"mdeploy: {outcome.error}", err=True)
+            say(f"mdeploy: {outcome.error}", err=True)
     return next((outcome.error.exit_code for outcome in outcomes if outcome.error is not None), 0)

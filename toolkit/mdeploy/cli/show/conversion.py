@@ -7,11 +7,11 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 
 from mdeploy import figures
 from mdeploy.cli.show.model import checklist
+from mdeploy.cli.show.output import say
 from mdeploy.cli.show.terminal import print_table
 from mdeploy.formats.artifact import DEFAULT_ARTIFACT, INIT_NET, MODEL_ONNX, PREDICT_NET
 from mdeploy.tables import Table, name, text
@@ -27,7 +27,7 @@ __all__ = ["conversion_tables", "findings_table", "print_conversion"]
 def print_conversion(result: Conversion, console: Console) -> None:
     """Print both tables, and the commands that come next."""
     for message in result.messages:
-        click.echo(f"mdeploy: {message}", err=True)
+        say(f"mdeploy: {message}", err=True)
     for table in conversion_tables(result):
         print_table(table, console)
     path = "" if result.artifact.path == DEFAULT_ARTIFACT else f" {shlex.quote(str(result.artifact.path))}"

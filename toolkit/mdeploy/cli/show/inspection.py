@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import click
 from rich.console import Console
 
 from mdeploy import figures
 from mdeploy.cli.show.model import checklist
+from mdeploy.cli.show.output import say
 from mdeploy.cli.show.terminal import print_table
 from mdeploy.tables import Table, number, text
 
@@ -27,9 +27,9 @@ def print_inspection(found: Inspection, show_all: bool, console: Console) -> Non
     if show_all:
         print_table(operators_table(found), console)
     for problem in found.problems:
-        click.echo(f"Caffe2 would stop here: {problem}")
+        say(f"Caffe2 would stop here: {problem}")
     for note in found.notes:
-        click.echo(f"mdeploy: {note}", err=True)
+        say(f"mdeploy: {note}", err=True)
 
 
 def facts_table(found: Inspection) -> Table:

@@ -11,14 +11,24 @@ from typing import Any, TextIO
 
 import click
 from rich.console import Console
+from rich.text import Text
 
-__all__ = ["print_json", "stderr_console", "stdout_console"]
+from mdeploy.text import harmless
+
+__all__ = ["print_json", "say", "stderr_console", "stdout_console"]
 
 _PIPE_WIDTH = 200
 
 
 class _Console(Console):
-    """rich ends the process with 1, our "a check failed", when the reader of a pipe has gone; we have one way."""
+    """Texts come out of files, and rich lets escapes in them through to the terminal; here none gets there.
+
+    rich also ends the process with 1, our "a check failed", when the reader of a pipe has gone; we have one way.
+    """
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Markup is ours; what it stands round may be anybody's."""
+        return super().render_str("\n".join(map(harmless, text.split("\n"))), **options)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -41,6 +51,11 @@ def _width(stream: TextIO) -> int | None:
         return None
     asked = os.environ.get("COLUMNS", "")
     return int(asked) if asked.isdecimal() and int(asked) > 0 else _PIPE_WIDTH
+
+
+def say(line: str, err: bool = False) -> None:
+    """Print one line, what cannot be shown in it replaced."""
+    click.echo(harmless(line), err=err)
 
 
 def print_json(data: Any) -> None:

@@ -46,8 +46,10 @@ def _one(report: PredictionReport, image: ImagePrediction, top: int) -> Table:
     rows = []
     for place, index in enumerate(image.ranking[:top], start=1):
         scores = [float(values[index]) for values in image.probabilities.values()]
-        rows.append((place, report.labels[index], *scores, *([float(difference[index])] if _compared(report) else [])))
-    columns = (number("#"), text("Class", key=True), *_score_columns(report))
+        rows.append(
+            (place, index, report.labels[index], *scores, *([float(difference[index])] if _compared(report) else []))
+        )
+    columns = (number("#"), number("Index"), text("Class", key=True), *_score_columns(report))
     return Table(f"{image.image}: scores by {report.artifact}", columns, rows)
 
 
@@ -58,9 +60,9 @@ def _many(report: PredictionReport) -> Table:
         scores = [float(values[best]) for values in image.probabilities.values()]
         agreement = [Mark("yes", True) if image.agree else Mark("NO", False)] if _compared(report) else []
         largest = [float(image.difference.max())] if _compared(report) else []
-        rows.append((image.image, report.labels[best], *agreement, *scores, *largest))
+        rows.append((image.image, best, report.labels[best], *agreement, *scores, *largest))
     agree = [name("All agree", key=True)] if _compared(report) else []
-    columns = (text("Image", key=True), text("Class", key=True), *agree, *_score_columns(report))
+    columns = (text("Image", key=True), number("Index"), text("Class", key=True), *agree, *_score_columns(report))
     return Table(f"Predictions of {report.artifact}", columns, rows)
 
 

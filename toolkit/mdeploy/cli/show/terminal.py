@@ -19,6 +19,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from mdeploy.tables import Column, Mark, Table, name
+from mdeploy.text import harmless
 
 __all__ = ["print_table"]
 
@@ -31,6 +32,7 @@ _TURNED = 6  # more rows than this do not stand side by side
 
 def print_table(table: Table, console: Console) -> None:
     """Print the table in the form that fits the console's width, then its notes. A table without rows is not drawn."""
+    table = _harmless(table)
     if table.rows:
         if table.title:
             console.print(Text(table.title, style="italic"))
@@ -38,6 +40,19 @@ def print_table(table: Table, console: Console) -> None:
             console.print(part if isinstance(part, Text) else _grid(part, console.width))
     for note in table.notes:
         console.print(Text(note))
+
+
+def _harmless(table: Table) -> Table:
+    """Cells hold names and labels out of files: nothing in them may steer the terminal, or be wider than it looks."""
+
+    def clean(words: str) -> str:
+        return "\n".join(map(harmless, words.split("\n")))
+
+    def column(given: Column) -> Column:
+        return replace(given, heading=clean(given.heading), show=lambda value: clean(given.show(value)))
+
+    columns = tuple(map(column, table.columns))
+    return replace(table, title=clean(table.title), columns=columns, notes=tuple(map(clean, table.notes)))
 
 
 def _fitting(table: Table, width: int) -> Iterator[Table | Text]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from mdeploy.backends.base import Backend, Session
@@ -133,7 +133,7 @@ def run_parity(request: ParityRequest) -> ParityReport:
 def _run(request: ParityRequest, backend: Backend, cases: Sequence[GoldenCase]) -> BackendResult:
     request.tell(f"{backend.title}: loading")
     with backend.prepare(request.artifact, request.options) as session:
-        outputs = tuple(_run_cases(request, cases, backend, session))
+        outputs = _failing_without_numbers(tuple(_run_cases(request, cases, backend, session)))
     status = "passed" if all(output.comparison.passed for output in outputs) else "failed"
     return BackendResult(backend.name, backend.title, backend.availability().version, status, outputs=outputs)
 
@@ -163,6 +163,18 @@ def _run_cases(
             comparison = compare(reference, actual, spec.meaning, request.tolerance.of(spec.name))
             differences = difference_map(reference, actual)
             yield OutputResult(case.case, case.kind, spec.name, comparison, differences, case.added)
+
+
+def _failing_without_numbers(outputs: tuple[OutputResult, ...]) -> tuple[OutputResult, ...]:
+    """NaN beside NaN agrees, but where nothing else was compared, nothing was shown."""
+    compared = {output.output for output in outputs if output.comparison.max_abs is not None}
+    problem = "every value is NaN or infinite, on both sides: nothing was compared"
+    return tuple(
+        output
+        if output.output in compared or not output.comparison.passed or not output.comparison.nonfinite
+        else replace(output, comparison=replace(output.comparison, passed=False, problem=problem))
+        for output in outputs
+    )
 
 
 def _require_other_than_reference(outcome: Outcome[BackendResult]) -> None:

@@ -22,6 +22,7 @@ from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
 from mdeploy.conversion.coverage import Covered, cover_graph, cover_nets
+from mdeploy.conversion.finite import check_finite
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
@@ -117,6 +118,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
             cases.extend(image_inputs(specs, options.golden_images))
         answering = PlainSession(prepared.model, path.name) if prepared.cast and exported is None else original
         references = [_reference(loaded, answering, case.inputs) for case in cases]
+        check_finite(prepared.model, [case.inputs for case in cases], references, path.name)
         if loaded.module is not None:
             check_repeats(loaded.module, cases[number].inputs, references[number])
         labels = _labels(loaded, options.labels, given, references[0], messages)

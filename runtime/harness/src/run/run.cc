@@ -257,6 +257,20 @@ Status Run::check_parity() {
       result_.parity.push_back(std::move(row));
     }
   }
+  for (size_t i = 0; i < result_.outputs.size() && failed == 0 && !golden_.empty(); ++i) {
+    // NaN beside NaN agrees, but where nothing else was compared, nothing was shown.
+    const std::string& name = result_.outputs[i].name;
+    const bool compared = std::any_of(result_.parity.begin(), result_.parity.end(), [&name](const ParityRow& row) {
+      return row.output == name && row.comparison.max_abs.has_value();
+    });
+    if (!compared) {
+      for (ParityRow& row : result_.parity) row.comparison.passed = row.comparison.passed && row.output != name;
+      return {MDEPLOY_CHECK_FAILED,
+              format("parity failed on this device: every value of output %s is NaN or infinite, so that nothing was "
+                     "compared",
+                     printable(name).c_str())};
+    }
+  }
   if (failed > 0) {
     // A changed golden value shows here by name and size, which says more than a hash that differs.
     return {MDEPLOY_CHECK_FAILED,

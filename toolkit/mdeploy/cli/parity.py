@@ -14,6 +14,7 @@ from mdeploy.cli.recording import Recorder, history_options
 
 if TYPE_CHECKING:
     from mdeploy.backends.base import PrepareOptions
+    from mdeploy.comparison.request import ParityRequest
 
 __all__ = ["command"]
 
@@ -34,6 +35,13 @@ __all__ = ["command"]
 @click.option("--heatmap", type=options.PATH, metavar="FILE.png", help="Draw where the differences are.")
 @click.option("--bisect", is_flag=True, help="Cut out the smallest subgraph that fails by itself.")
 @click.option("--part", type=options.PATH, help="Where --bisect writes that subgraph. Default: ./NAME-part.")
+@click.option("--pipeline", is_flag=True, help="From image files to scores, against the source's own transform.")
+@click.option("--images", type=options.PATH, multiple=True, metavar="DIR", help="With --pipeline: images, or folders.")
+@click.option(
+    "--transform",
+    metavar="FILE_OR_MODULE:FACTORY",
+    help="With --pipeline: makes the transform of Pillow images that the model was trained with. This runs its code.",
+)
 @history_options
 @options.json_option
 def command(
@@ -48,6 +56,9 @@ def command(
     heatmap: Path | None,
     bisect: bool,
     part: Path | None,
+    pipeline: bool,
+    images: tuple[Path, ...],
+    transform: str | None,
     recorder: Recorder,
     as_json: bool,
 ) -> int:
@@ -57,6 +68,8 @@ def command(
     backend, and each output must be within the tolerance of the recorded one. Exit code 1 when one is not. --layers
     compares the tensors inside: of the backends that run the nets, or of any that --backends names (torch by its own
     graph, others by cutting the ONNX graph). --bisect saves the subgraph at fault as an artifact of its own.
+    --pipeline takes image files through the transform that the model was trained with (of --model's library, of
+    --source, or of --transform) and through ours, and names the first stage that differs.
 
     \b
     mdeploy parity --tol 1e-5
@@ -64,6 +77,7 @@ def command(
     mdeploy parity --tol 1e-5 --tol features=1e-4 --heatmap differences.png
     mdeploy parity --layers --bisect --backends mdeploy
     mdeploy parity --layers --reference caffe2 --backends torch,mdeploy
+    mdeploy parity --pipeline --images photos/ --model torchvision.models:resnet18
     """
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.cli.show.parity import print_inspection, print_report
@@ -83,6 +97,14 @@ def command(
     single = tuple((name, tol) for name, tol in tolerances if name is not None)
     general = [tol for name, tol in tolerances if name is None]
     rule = Tolerance(general[-1] if general else Tolerance.tol, rtol, single)
+    if (images or transform is not None) and not pipeline:
+        raise UsageError("--images and --transform go with --pipeline")
+    if pipeline:
+        if inside or part is not None:
+            raise UsageError("--pipeline compares what goes in; --layers and --bisect look into the net, without it")
+        with status("parity") as tell:
+            request = ParityRequest(Artifact.open(artifact), backends, prepare, tell, rule)
+            return _pipeline(request, images, transform, heatmap, as_json)
     with status("parity") as tell:
         opened = Artifact.open(artifact)
         place = (part or Path(f"{opened.name}-part")) if bisect else None
@@ -106,4 +128,28 @@ def command(
         print_json(report.to_json())
     else:
         print_report(report, stdout_console())
+    return report.exit_code
+
+
+def _pipeline(
+    request: ParityRequest, images: tuple[Path, ...], transform: str | None, picture: Path | None, as_json: bool
+) -> int:
+    """``--pipeline``: its report, and a picture of the first stage that differs."""
+    from mdeploy.cli.show.output import print_json, stdout_console
+    from mdeploy.cli.show.pipeline import print_pipeline
+    from mdeploy.comparison.pipeline.picture import draw_pipeline
+    from mdeploy.comparison.pipeline.run import run_pipeline
+    from mdeploy.errors import UsageError
+    from mdeploy.files import replace_file
+    from mdeploy.native.images import find_images
+
+    if not images:
+        raise UsageError("--pipeline needs images: --images DIR")
+    report = run_pipeline(request, find_images(images), transform)
+    if picture is not None and any(image.shown is not None for image in report.failed):
+        replace_file(picture, draw_pipeline(report))
+    if as_json:
+        print_json(report.to_json())
+    else:
+        print_pipeline(report, stdout_console())
     return report.exit_code

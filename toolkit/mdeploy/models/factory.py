@@ -21,7 +21,7 @@ from mdeploy.errors import InputError, MdeployError, UnavailableError, UsageErro
 from mdeploy.models import timm_models, transformers_models
 from mdeploy.models.fit import Tensors, fill
 
-__all__ = ["build_module", "filled_module"]
+__all__ = ["build_module", "filled_module", "made_by"]
 
 
 def filled_module(
@@ -50,30 +50,46 @@ def build_module(spec: str, arguments: Mapping[str, Any]) -> nn.Module:
     return model
 
 
+def made_by(spec: str, flag: str) -> Any:
+    """What FILE_OR_MODULE:FACTORY makes, called without arguments, or a transform that is there already.
+
+    ``flag`` is the one that names it.
+    """
+    factory = _attribute(spec, flag)
+    if hasattr(factory, "transforms"):
+        return factory
+    return _run(factory, f"{flag} {spec}: the factory failed")
+
+
 def _named(spec: str) -> Callable[..., Any]:
-    """The factory that a file or an importable module has."""
-    place, colon, attribute = spec.rpartition(":")
-    if not colon or not place or not attribute:
-        raise UsageError(
-            f"--model {spec}: FILE_OR_MODULE:FACTORY is wanted, such as net.py:make or torchvision.models:resnet18"
-        )
-    module = _load_file(Path(place)) if place.endswith(".py") else _import(place)
-    factory: Any = module
-    for part in attribute.split("."):
-        factory = getattr(factory, part, None)
-    if factory is None:
-        raise InputError(f"--model {spec}: {place} has no {attribute}")
+    """The factory of a model that a file or an importable module has."""
+    factory = _attribute(spec, "--model")
     if isinstance(factory, nn.Module):
         raise UsageError(f"--model {spec}: is a model already; name what makes one")
     if not callable(factory):
-        raise InputError(f"--model {spec}: {attribute} cannot be called")
+        raise InputError(f"--model {spec}: {spec.rpartition(':')[2]} cannot be called")
     made: Callable[..., Any] = factory
     return made
 
 
-def _load_file(path: Path) -> ModuleType:
+def _attribute(spec: str, flag: str) -> Any:
+    place, colon, attribute = spec.rpartition(":")
+    if not colon or not place or not attribute:
+        raise UsageError(
+            f"{flag} {spec}: FILE_OR_MODULE:FACTORY is wanted, such as net.py:make or torchvision.models:resnet18"
+        )
+    module = _load_file(Path(place), flag) if place.endswith(".py") else _import(place, flag)
+    factory: Any = module
+    for part in attribute.split("."):
+        factory = getattr(factory, part, None)
+    if factory is None:
+        raise InputError(f"{flag} {spec}: {place} has no {attribute}")
+    return factory
+
+
+def _load_file(path: Path, flag: str) -> ModuleType:
     if not path.is_file():
-        raise InputError(f"--model: {path}: no such file")
+        raise InputError(f"{flag}: {path}: no such file")
     # Under its own name, with its folder first, as if Python had started there: model files import their neighbours.
     sys.path.insert(0, str(path.resolve().parent))
     try:
@@ -83,18 +99,18 @@ def _load_file(path: Path) -> ModuleType:
         module = importlib.util.module_from_spec(spec)
         sys.modules.setdefault(path.stem, module)
         loader = spec.loader
-        _run(lambda: loader.exec_module(module), f"--model: cannot load {path}")
+        _run(lambda: loader.exec_module(module), f"{flag}: cannot load {path}")
     finally:
         sys.path.pop(0)
     return module
 
 
-def _import(name: str) -> ModuleType:
+def _import(name: str, flag: str) -> ModuleType:
     if name.partition(".")[0] == "torchvision" and importlib.util.find_spec("torchvision") is None:
-        raise UnavailableError(f"--model {name}: torchvision is not installed; get it with: pip install torchvision")
+        raise UnavailableError(f"{flag} {name}: torchvision is not installed; get it with: pip install torchvision")
     sys.path.insert(0, str(Path.cwd()))
     try:
-        module: ModuleType = _run(lambda: importlib.import_module(name), f"--model: cannot import {name}")
+        module: ModuleType = _run(lambda: importlib.import_module(name), f"{flag}: cannot import {name}")
     finally:
         sys.path.pop(0)
     return module

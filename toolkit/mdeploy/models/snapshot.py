@@ -76,6 +76,15 @@ class Snapshot:
             return None
         return [said.get(name, name) if isinstance(said, Mapping) else name for name in names]
 
+    @property
+    def labels_in_order(self) -> tuple[str, ...] | None:
+        """The same as a list, where every class from 0 on has a name."""
+        found = self.labels
+        if isinstance(found, Mapping):
+            keys = [str(index) for index in range(len(found))]
+            found = [found[key] for key in keys] if all(key in found for key in keys) else None
+        return tuple(map(str, found)) if found else None
+
 
 def is_snapshot(path: Path) -> bool:
     """Whether it is a directory with a configuration or with weights."""

@@ -19,7 +19,15 @@ from mdeploy.errors import InputError, UnavailableError, UsageError
 from mdeploy.formats.preprocessing import INTERPOLATIONS, Preprocessing, installed_arithmetic
 from mdeploy.models.transform import Brought, ImageTransform
 
-__all__ = ["PREFIX", "brought_by_timm", "timm_factory", "timm_transform"]
+__all__ = [
+    "PREFIX",
+    "brought_by_timm",
+    "timm_configuration",
+    "timm_factory",
+    "timm_labels",
+    "timm_own_transform",
+    "timm_transform",
+]
 
 PREFIX = "timm:"
 _FETCHES = ("pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
@@ -70,7 +78,7 @@ def brought_by_timm(module: nn.Module, name: str, size: tuple[int, int] | None) 
     tag = config.get("tag")
     origin = f"timm's configuration of {config.get('architecture') or name}" + (f".{tag}" if tag else "")
     transform, unsaid = timm_transform(config, origin, size)
-    return Brought(origin, transform, _labels(module), unsaid)
+    return Brought(origin, transform, timm_labels(module), unsaid)
 
 
 def timm_transform(
@@ -102,8 +110,22 @@ def timm_transform(
     ), ""
 
 
-def _labels(module: nn.Module) -> tuple[str, ...] | None:
-    """ImageNet's classes where the model has as many as one of its sets."""
+def timm_configuration(name: str) -> dict[str, Any]:
+    """What timm's registry keeps of a model's weights. Raises ``InputError`` where it has none of this name."""
+    found = _library().get_pretrained_cfg(name, allow_unregistered=True)
+    if found is None:
+        raise InputError(f"--model timm:{name}: timm's registry says nothing of its images")
+    return dict(found.to_dict())
+
+
+def timm_own_transform(config: Mapping[str, Any], input_size: tuple[int, ...]) -> Any:
+    """timm's transform of Pillow images for evaluation: a Compose."""
     data = _library().data
-    subset = data.infer_imagenet_subset(module)
+    return data.create_transform(**data.resolve_data_config({"input_size": input_size}, pretrained_cfg=dict(config)))
+
+
+def timm_labels(model: nn.Module | Mapping[str, Any]) -> tuple[str, ...] | None:
+    """ImageNet's classes where a model, or its configuration, has as many as one of its sets."""
+    data = _library().data
+    subset = data.infer_imagenet_subset(model)
     return None if subset is None else tuple(data.ImageNetInfo(subset).label_descriptions())

@@ -48,6 +48,8 @@ class SourceTransform:
     origin: str
     steps: Sequence[Step]
     gray: bool = False
+    labels: tuple[str, ...] | None = None
+    """Names of the classes, where the source has them."""
 
 
 def steps_of(transform: Any, where: str) -> list[Step]:

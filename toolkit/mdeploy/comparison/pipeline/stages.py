@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mdeploy import native
-from mdeploy.errors import InputError
+from mdeploy.errors import CheckFailed
 from mdeploy.formats.manifest import InputSpec, Resize
 from mdeploy.formats.preprocessing import Preprocessing
-from mdeploy.native.images import read_rgba
+from mdeploy.native.images import image_input, read_rgba
 from mdeploy.tensors import Array, Doubles
 
 __all__ = ["IMAGE_STAGES", "STAGES", "Stages", "our_stages", "our_stages_of"]
@@ -32,10 +32,10 @@ def our_stages(path: Path, spec: InputSpec) -> tuple[Stages, Array]:
     stored = read_rgba(path, upright=False)
     how = spec.preprocessing
     upright = read_rgba(path) if how is None or how.orientation == "exif" else stored
-    try:
-        later, tensor = our_stages_of(upright, spec)
-    except InputError as error:
-        raise error if str(path) in str(error) else InputError(f"{path}: {error}") from error
+    tensor = image_input(path, spec)  # as predict and the app have it, from bands of rows
+    later, whole = our_stages_of(upright, spec)
+    if not np.array_equal(tensor, whole):
+        raise CheckFailed(f"{path}: read in bands it gives another tensor than as a whole, please report this")
     first = {"decode": _pixels(stored), "orientation": _pixels(upright)}
     return first | later, tensor
 

@@ -20,7 +20,7 @@ LAYERS = [
     {"api", "demo", "doctor", "inspection"},
     {"conversion", "comparison", "evaluation", "deployment", "reports"},
     {"backends"},
-    {"models", "native", "onnx"},
+    {"inputs", "models", "native", "onnx"},
     {"formats"},
     {"caffe2"},
     {"figures", "files", "progress", "tables", "tensors", "text"},

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mdeploy.conversion.pixels import from_pixels
 from mdeploy.errors import UsageError
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
+from mdeploy.inputs.pixels import from_pixels
 from mdeploy.native.images import find_images, image_input
 from mdeploy.tensors import Array
 

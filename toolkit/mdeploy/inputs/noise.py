@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mdeploy.conversion.pixels import PixelRange, from_pixels, plane_shape
 from mdeploy.formats.manifest import InputSpec
+from mdeploy.inputs.pixels import PixelRange, from_pixels, plane_shape
 from mdeploy.tensors import Array, Doubles
 
 __all__ = ["RECIPES", "Recipe", "make_input"]

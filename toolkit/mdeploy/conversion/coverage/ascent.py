@@ -12,12 +12,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import torch
 
 from mdeploy.conversion.coverage.reach import GraphReach
-from mdeploy.conversion.pixels import PixelRange, from_pixels
 from mdeploy.formats.manifest import InputSpec
+from mdeploy.inputs.variable import Adam, FreeInput
 from mdeploy.tensors import Array
 
 __all__ = ["STEPS", "ascend"]
@@ -25,9 +24,7 @@ __all__ = ["STEPS", "ascend"]
 Tensor = torch.Tensor
 
 STEPS = 10
-_RATE = 0.2
 _KEPT = 0.7  # of the channels, drawn anew for each image, so that others come together
-_ROUNDED = 64.0  # inputs that are no images are kept to 1/64
 
 
 def ascend(reach: GraphReach, specs: Sequence[InputSpec], start: Sequence[Array], seed: int) -> list[Array]:
@@ -36,11 +33,11 @@ def ascend(reach: GraphReach, specs: Sequence[InputSpec], start: Sequence[Array]
     wanted = {
         key: weight * (torch.rand(weight.shape, generator=generator) < _KEPT) for key, weight in _wanted(reach).items()
     }
-    free = [_Free(spec, array) for spec, array in zip(specs, start, strict=True)]
+    free = [FreeInput(spec, array) for spec, array in zip(specs, start, strict=True)]
     moved = [item.variable for item in free if item.variable is not None]
     if not moved or not wanted:
         return list(start)
-    adam = [_Adam(variable) for variable in moved]
+    adam = [Adam(variable) for variable in moved]
     scales: dict[tuple[str, int], Tensor] = {}
     for step in range(1, STEPS + 1):
         values = reach.graph.values(*(item.tensor() for item in free))
@@ -58,52 +55,6 @@ def ascend(reach: GraphReach, specs: Sequence[InputSpec], start: Sequence[Array]
             if gradient is not None:
                 moving.step(step, gradient)
     return [item.array() for item in free]
-
-
-class _Adam:
-    """Kingma and Ba's rule. (torch.optim imports torch's compiler, which takes longer than all steps do.)"""
-
-    def __init__(self, variable: Tensor) -> None:
-        self._variable = variable
-        self._mean, self._square = torch.zeros_like(variable), torch.zeros_like(variable)
-
-    def step(self, number: int, gradient: Tensor) -> None:
-        self._mean.lerp_(gradient, 0.1)
-        self._square.lerp_(gradient.square(), 0.001)
-        mean, square = self._mean / (1 - 0.9**number), self._square / (1 - 0.999**number)
-        with torch.no_grad():
-            self._variable -= _RATE * mean / (square.sqrt() + 1e-8)
-
-
-class _Free:
-    """One input as a variable without bounds: an image's pixels stay between 0 and 255 through a sigmoid."""
-
-    def __init__(self, spec: InputSpec, start: Array) -> None:
-        self._spec = spec
-        self._start = start
-        self._images = PixelRange.of(spec)
-        self.variable: Tensor | None = None
-        if self._images is not None:
-            shares = np.clip(start * self._images.std + self._images.mean, 0.02, 0.98).astype(np.float32)
-            self.variable = torch.logit(torch.from_numpy(shares)).requires_grad_(True)
-        elif spec.dtype == "float32":
-            self.variable = torch.from_numpy(start.copy()).requires_grad_(True)
-
-    def tensor(self) -> Tensor:
-        if self.variable is None:
-            return torch.from_numpy(self._start.copy())
-        if self._images is None:
-            return self.variable
-        mean, std = (torch.from_numpy(part.astype(np.float32)) for part in (self._images.mean, self._images.std))
-        return (torch.sigmoid(self.variable) - mean) / std
-
-    def array(self) -> Array:
-        if self.variable is None:
-            return self._start
-        if self._images is None:
-            rounded: Array = (torch.round(self.variable.detach() * _ROUNDED) / _ROUNDED).numpy()
-            return rounded
-        return from_pixels(np.rint(255.0 * torch.sigmoid(self.variable.detach()).double().numpy()), self._spec)
 
 
 def _wanted(reach: GraphReach) -> dict[tuple[str, int], Tensor]:

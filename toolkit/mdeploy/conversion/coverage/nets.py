@@ -17,11 +17,11 @@ from mdeploy import native
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.pair import NetPair, blobs_read, fill_shape
 from mdeploy.caffe2.wire import delimited, fill_operator
-from mdeploy.conversion.coverage.noise import RECIPES, make_input
 from mdeploy.conversion.coverage.search import TOLERANCE, Covered
 from mdeploy.conversion.golden import GoldenInputs
 from mdeploy.formats.coverage import Coverage, TensorReach
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
+from mdeploy.inputs.noise import RECIPES, make_input
 from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array, element_scale
 

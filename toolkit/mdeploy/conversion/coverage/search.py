@@ -15,12 +15,12 @@ import torch
 
 from mdeploy.backends.optional.torch_graph import GraphModule
 from mdeploy.conversion.coverage.ascent import STEPS, ascend
-from mdeploy.conversion.coverage.noise import RECIPES, make_input
 from mdeploy.conversion.coverage.reach import GraphReach
 from mdeploy.conversion.golden import GoldenInputs
 from mdeploy.errors import UnsupportedError
 from mdeploy.formats.coverage import ENOUGH, Coverage
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
+from mdeploy.inputs.noise import RECIPES, make_input
 from mdeploy.onnx.pipeline import largest_difference
 from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array

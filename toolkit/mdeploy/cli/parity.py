@@ -42,6 +42,13 @@ __all__ = ["command"]
     metavar="FILE_OR_MODULE:FACTORY",
     help="With --pipeline: makes the transform of Pillow images that the model was trained with. This runs its code.",
 )
+@click.option(
+    "--search",
+    "seconds",
+    type=options.FiniteRange(min=0.1, max=86400),
+    metavar="SECONDS",
+    help="Look this long for the input with the largest difference. Bounds nothing; the worst goes to ./NAME-search.",
+)
 @history_options
 @options.json_option
 def command(
@@ -59,6 +66,7 @@ def command(
     pipeline: bool,
     images: tuple[Path, ...],
     transform: str | None,
+    seconds: float | None,
     recorder: Recorder,
     as_json: bool,
 ) -> int:
@@ -67,7 +75,9 @@ def command(
     ARTIFACT is the directory that convert wrote (default: mdeploy-out). Its golden cases run on every installed
     backend, and each output must be within the tolerance of the recorded one. Exit code 1 when one is not. --layers
     compares the tensors inside: of the backends that run the nets, or of any that --backends names (torch by its own
-    graph, others by cutting the ONNX graph). --bisect saves the subgraph at fault as an artifact of its own.
+    graph, others by cutting the ONNX graph). --bisect saves the subgraph at fault as an artifact of its own. --search
+    goes on with other inputs: noise, and images that gradients drive to extremes, on a reference (PyTorch where the
+    source is here, else onnxruntime) and every other backend.
     --pipeline takes image files through the transform that the model was trained with (of --model's library, of
     --source, or of --transform) and through ours, and names the first stage that differs.
 
@@ -78,13 +88,16 @@ def command(
     mdeploy parity --layers --bisect --backends mdeploy
     mdeploy parity --layers --reference caffe2 --backends torch,mdeploy
     mdeploy parity --pipeline --images photos/ --model torchvision.models:resnet18
+    mdeploy parity --search 60 --backends mdeploy
     """
     from mdeploy.cli.show.output import print_json, stdout_console
     from mdeploy.cli.show.parity import print_inspection, print_report
+    from mdeploy.cli.show.search import print_search
     from mdeploy.comparison.heatmap import draw_layers, draw_outputs
     from mdeploy.comparison.inspection import inspect_layers
     from mdeploy.comparison.request import ParityRequest
     from mdeploy.comparison.run import run_parity
+    from mdeploy.comparison.search import save_worst, search
     from mdeploy.comparison.tolerance import Tolerance
     from mdeploy.errors import UsageError
     from mdeploy.files import replace_file
@@ -94,6 +107,8 @@ def command(
     inside = layers or bisect
     if reference is not None and not inside:
         raise UsageError("--reference goes with --layers; without it the golden outputs are the reference")
+    if seconds is not None and (inside or pipeline):
+        raise UsageError("--search compares outputs: it goes without --layers, --bisect and --pipeline")
     single = tuple((name, tol) for name, tol in tolerances if name is not None)
     general = [tol for name, tol in tolerances if name is None]
     rule = Tolerance(general[-1] if general else Tolerance.tol, rtol, single)
@@ -113,6 +128,9 @@ def command(
             inspection = inspect_layers(request)
         else:
             report = run_parity(request)
+            found = None if seconds is None else search(request, seconds)
+            if found is not None and found.exit_code:
+                save_worst(found, Path(f"{opened.name}-search"))
         if heatmap is not None:
             tell(f"drawing {heatmap}")
             replace_file(heatmap, draw_layers(inspection.layers) if inside else draw_outputs(report))
@@ -125,10 +143,12 @@ def command(
         return inspection.exit_code
     recorder.add(report.to_json())
     if as_json:
-        print_json(report.to_json())
+        print_json(report.to_json() | ({} if found is None else {"search": found.to_json()}))
     else:
         print_report(report, stdout_console())
-    return report.exit_code
+        if found is not None:
+            print_search(found, stdout_console())
+    return report.exit_code or (0 if found is None else found.exit_code)
 
 
 def _pipeline(

@@ -23,14 +23,16 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.deployment.devices.base import BenchOptions
 from mdeploy.deployment.devices.bench import check_result, run_bench
 from mdeploy.deployment.devices.local import LocalDevice
 from mdeploy.formats.artifact import Artifact
 from mdeploy.reports.diff import Difference, compare_runs
+from mdeploy.tables import Table, number
 from slower_net import CHANNEL_STEP, add_work
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -117,16 +119,15 @@ def summary(results: Sequence[dict[str, Difference]]) -> dict[str, Any]:
 
 
 def show(results: Sequence[dict[str, Difference]]) -> None:
-    table = Table()
-    for heading in ("trial", "same build", "change", "99 % interval", "slower build", "change", "99 % interval"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for number, result in enumerate(results, 1):
-        cells = [str(number)]
+    headings = ("trial", "same build", "change", "99 % interval", "slower build", "change", "99 % interval")
+    rows = []
+    for trial, result in enumerate(results, 1):
+        cells = [str(trial)]
         for name in ("same", "slower"):
             found = result[name]
             cells += [found.verdict, f"{found.change:+.2%}", f"{found.low - 1:+.2%} to {found.high - 1:+.2%}"]
-        table.add_row(*cells)
-    Console(width=None if CONSOLE.is_terminal else 140).print(table)
+        rows.append(cells)
+    print_table(Table("", tuple(map(number, headings)), rows), stdout_console())
 
 
 def _converted(source: Path, folder: Path) -> Path:

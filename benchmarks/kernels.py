@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
+from mdeploy.tables import Table, name, number
 from native_build import build
 
 NETS = ("basic", "bottleneck", "resnest50", "resnet18", "resnet50", "mobilenet_v2")
@@ -50,9 +50,8 @@ def main(nets: tuple[str, ...], threads: int, rounds: int, isa: str | None, as_j
 def _print(header: dict[str, Any], layers: list[dict[str, Any]]) -> None:
     ceiling = header["ceiling_gflops"] * header["threads"]
     title = f"{header['net']}: {header['isa']}, {header['threads']} thread(s), ceiling {ceiling:.0f} GFLOP/s"
-    table = Table(title=f"{title}, memory {header['read_gbps']:.0f} GB/s a core")
-    for column in ("layer", "shape", "times", "MMAC", *ALGORITHMS):
-        table.add_column(column, justify="left" if column in ("layer", "shape") else "right")
+    columns = (name("layer", key=True), name("shape", key=True), *map(number, ("times", "MMAC", *ALGORITHMS)))
+    rows = []
     groups: dict[tuple[int, ...], list[dict[str, Any]]] = {}
     for layer in layers:
         groups.setdefault(tuple(layer[key] for key in _KEY), []).append(layer)
@@ -60,8 +59,8 @@ def _print(header: dict[str, Any], layers: list[dict[str, Any]]) -> None:
     for (c_in, c_out, size, k, stride, group), same in groups.items():
         means = {a: sum(layer["us"][a] for layer in same) / len(same) for a in same[0]["us"]}
         best, chosen = min(means, key=means.__getitem__), same[0]["chosen"]
-        for name, algorithm in (("chosen", chosen), ("best", best), ("gemm", "gemm" if "gemm" in means else chosen)):
-            totals[name] += means[algorithm] * len(same)
+        for which, algorithm in (("chosen", chosen), ("best", best), ("gemm", "gemm" if "gemm" in means else chosen)):
+            totals[which] += means[algorithm] * len(same)
         cells = [
             f"{means[a]:.1f} us {2 * same[0]['macs'] / means[a] / 1e3 / ceiling:.2f}"
             f"{'*' if a == best else ' '}{'<' if a == chosen else ' '}"
@@ -70,10 +69,10 @@ def _print(header: dict[str, Any], layers: list[dict[str, Any]]) -> None:
             for a in ALGORITHMS
         ]
         shape = f"{c_in}->{c_out} {size}x{size} k{k} s{stride} g{group}"
-        table.add_row(same[0]["layer"], shape, str(len(same)), f"{same[0]['macs'] / 1e6:.1f}", *cells)
-    console = Console(width=None if sys.stdout.isatty() else 120)  # a pipe has 80 columns, too few for the table
-    console.print(table)
-    console.print("sum: " + ", ".join(f"{name} {us / 1e3:.2f} ms" for name, us in totals.items()))
+        rows.append((same[0]["layer"], shape, str(len(same)), f"{same[0]['macs'] / 1e6:.1f}", *cells))
+    sums = "sum: " + ", ".join(f"{which} {us / 1e3:.2f} ms" for which, us in totals.items())
+    title = f"{title}, memory {header['read_gbps']:.0f} GB/s a core"
+    print_table(Table(title, columns, rows, notes=(sums,)), stdout_console())
 
 
 if __name__ == "__main__":

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import click
-from rich.console import Console
-from rich.table import Table
+
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
+from mdeploy.tables import Table, number
 
 MULTIPLY_ADDS_A_CYCLE = {"neoverse-n1": 2.0, "cortex-a55": 1.0}
 _INSTRUCTION = re.compile(r"^\s*([0-9a-f]+):\s+(.*?)\s*$")
@@ -103,12 +105,9 @@ def main(binary: Path | None, cpu: str, least: int, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"binary": str(binary), "cpu": cpu, "peak_per_cycle": peak, "loops": rows}))
         return
-    table = Table(title=f"{binary.name} on {cpu}: {peak:g} multiply-adds of 4 floats a cycle", caption="by llvm-mca-19")
-    for column in ("loop at", "instructions", "multiply-adds", "cycles", "of peak"):
-        table.add_column(column, justify="right")
-    for row in rows:
-        table.add_row(*map(str, row.values()))
-    Console().print(table)
+    title = f"{binary.name} on {cpu}: {peak:g} multiply-adds of 4 floats a cycle, by llvm-mca-19"
+    columns = tuple(map(number, ("loop at", "instructions", "multiply-adds", "cycles", "of peak")))
+    print_table(Table(title, columns, [tuple(row.values()) for row in rows]), stdout_console())
     if not rows:
         sys.exit("no loop of multiply-adds found: is this an arm64 binary?")
 

@@ -30,12 +30,14 @@ from typing import Any
 import click
 import numpy as np
 from rich.console import Console
-from rich.table import Table
 
 from mdeploy.backends import caffe2
 from mdeploy.backends.optional.environment import find_home, install, why_missing
 from mdeploy.backends.registry import get_backend
 from mdeploy.backends.table import BACKENDS, CONVERTED, info_of
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
+from mdeploy.tables import Table, name, number
 from mdeploy.tensors import element_scale
 from native_build import build
 from peer_runtimes.artifacts import environment, prepare
@@ -100,10 +102,10 @@ def _answer(process: subprocess.Popen[str]) -> dict[str, Any] | None:
 def _setup() -> None:
     """Every backend, and what makes its form: the nets that are timed come from torchvision too."""
     caffe2.install(CONSOLE.print)
-    for name in FORMS:
-        if name in CONVERTED and find_home(info_of(name), info_of(name).packages) is None:
-            python = install(info_of(name), CONSOLE.print)
-            command = [str(python), "-m", "pip", "install", "--quiet", "torchvision", *info_of(name).packages]
+    for backend in FORMS:
+        if backend in CONVERTED and find_home(info_of(backend), info_of(backend).packages) is None:
+            python = install(info_of(backend), CONSOLE.print)
+            command = [str(python), "-m", "pip", "install", "--quiet", "torchvision", *info_of(backend).packages]
             subprocess.run(command, check=True)
 
 
@@ -225,15 +227,14 @@ def _ratio(ours: Worker, peer: Worker) -> float:
 
 
 def _print(report: dict[str, Any]) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 100)  # a pipe's 80 columns would cut names
+    console = stdout_console()
     for result in report["results"]:
         title = f"{report['net']}, {result['threads']} thread(s), ceiling {result['ceiling_gflops']:.0f} GFLOP/s"
-        table = Table(title=title, caption="* the best peer")
-        for column in ("runtime", "median ms", "p10 ms", "ours / it", "GFLOP/s", "of ceiling", "off torch"):
-            table.add_column(column, justify="left" if column == "runtime" else "right")
+        figures = ("median ms", "p10 ms", "ours / it", "GFLOP/s", "of ceiling", "off torch")
+        rows = []
         for peer, row in sorted(result["peers"].items(), key=lambda item: item[1]["median_ms"]):
             ratio = "" if row["ours_over_peer"] is None or peer == "mdeploy" else f"{row['ours_over_peer']:.2f}"
-            table.add_row(
+            cells = (
                 peer + (" *" if peer == result["best_peer"] else ""),
                 f"{row['median_ms']:.2f}",
                 f"{row['p10_ms']:.2f}",
@@ -242,7 +243,9 @@ def _print(report: dict[str, Any]) -> None:
                 f"{row['fraction_of_ceiling']:.2f}",
                 f"{row['difference']:.1e}",
             )
-        console.print(table)
+            rows.append(cells)
+        columns = (name("runtime", key=True), *map(number, figures))
+        print_table(Table(title, columns, rows, notes=("* the best peer",)), console)
     for peer, reason in report["missing"].items():
         console.print(f"{peer}: {reason}", markup=False)
 

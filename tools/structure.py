@@ -14,17 +14,18 @@ the imported room leads back. A *home* is a place that states an idea for itself
 
 from __future__ import annotations
 
+import argparse
 import ast
 import re
-import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 __all__ = ["HOMES", "Tree", "counts", "main", "repeated_pairs"]
 
+ROOT = Path(__file__).resolve().parent.parent
 _PACKAGE = "toolkit/mdeploy"
 _SOURCES = ("toolkit", "training", "runtime", "android_harness", "benchmarks")
 _SUFFIXES = {".py", ".cc", ".h", ".inc", ".java", ".kts"}
@@ -221,7 +222,9 @@ HOMES: dict[str, Callable[[Tree], list[str]]] = {
     "bench options: files that name five or more": _files_with(rf"(?:--|[\"'(. ]){_BENCH_FLAG}", 5),
     "Table: classes and aliases": _each(r"^(?:class \w*Table\b|Table\s*(?::\s*\w+)?\s*=)"),
     "Table: files that build a rich table": _files_with(r"^\s*from rich\.table import"),
-    "report: files that compute a headline": _files_with(r"^\s*headline\s*=|headline=(?!headline|self)", 1, _PACKAGE),
+    "report: files that compute a headline": _files_with(
+        r"^\s*headline\s*=|headline=(?!headline|self|\w+\.headline)", 1, _PACKAGE
+    ),
     "tensor: classes of name, shape and dtype": _classes_with("name", "shape", "dtype"),
     "tensor: definitions of Array": _each(r"^Array(?:\s*:\s*\w+)?\s*="),
     "progress: definitions of a callback type": _each(r"^(?:Tell|Report|Progress)(?:\s*:\s*\w+)?\s*=\s*Callable"),
@@ -267,23 +270,28 @@ def _pairs(tree: Tree, suffixes: set[str]) -> int:
     return len(repeated_pairs({name: text for name, text in tree.texts.items() if Path(name).suffix in suffixes}))
 
 
-def main(arguments: list[str]) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Print the table, or with ``--where`` the places behind each figure."""
-    where = "--where" in arguments
-    roots = [Path(a) for a in arguments if a != "--where"] or [Path(__file__).resolve().parent.parent]
-    trees = [Tree(root) for root in roots]
-    if where:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("trees", nargs="*", type=Path, default=[ROOT], help="checkouts; this one where none is given")
+    parser.add_argument("--where", action="store_true", help="the places behind each figure of the first checkout")
+    options = parser.parse_args(arguments)
+    for root in options.trees:
+        if not (root / _PACKAGE).is_dir():
+            parser.error(f"{root}: not a checkout: it has no {_PACKAGE}")
+    trees = [Tree(root) for root in options.trees]
+    if options.where:
         for title, find in HOMES.items():
             print(f"{title}:", *find(trees[0]), sep="\n  ")
         for a, i, b, j in repeated_pairs(trees[0].texts):
             print(f"{a}:{i} = {b}:{j}")
         return
     columns = [counts(tree) for tree in trees]
-    print("| |" + "".join(f" {root} |" for root in roots))
-    print("|---|" + "---:|" * len(roots))
+    print("| |" + "".join(f" {root} |" for root in options.trees))
+    print("|---|" + "---:|" * len(trees))
     for title in columns[0]:
         print(f"| {title} |" + "".join(f" {column[title]} |" for column in columns))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main()

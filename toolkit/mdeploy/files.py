@@ -52,7 +52,7 @@ def reading(path: Path) -> Iterator[BinaryIO]:
             if stat.S_ISDIR(mode):
                 raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             if not stat.S_ISREG(mode):
-                raise InputError(f"cannot read {path}: it is not a regular file")
+                raise OSError(errno.EINVAL, "it is not a regular file")
             with open(handle, "rb", closefd=False) as stream:
                 yield stream
         finally:

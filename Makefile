@@ -52,7 +52,7 @@ $(VENV)/.tools:
 $(VENV)/.base: pyproject.toml setup.py | $(VENV)/.tools
 	@$(BIN)/python .ci/say_sizes.py base
 	$(if $(TORCH_INDEX),$(PIP_INSTALL) torch torchvision --index-url $(TORCH_INDEX) | $(SAY_DOWNLOADS))
-	$(PIP_INSTALL) --no-build-isolation -e . | $(SAY_DOWNLOADS)
+	$(PIP_INSTALL) --no-build-isolation -e '.[convert,cross]' | $(SAY_DOWNLOADS)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.base

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Builds the native runtime and the host harness with CMake as part of the Python package.
 
-The metadata is in pyproject.toml. The runtime is loaded by ctypes, so one wheel per platform serves every Python.
+The metadata is in pyproject.toml. The runtime is loaded by ctypes, so one wheel per platform serves every Python. With
+MDEPLOY_NATIVE=FOLDER the native files are taken from there: tools/wheels.py has built them for another platform.
 """
 
 from __future__ import annotations
@@ -50,6 +51,10 @@ class BuildNative(build_ext):
     """Runs CMake and puts the shared library and the harness into ``mdeploy/_native``."""
 
     def build_extension(self, ext: Extension) -> None:  # noqa: ARG002
+        given = os.environ.get("MDEPLOY_NATIVE")
+        if given:
+            shutil.copytree(given, Path(self.build_lib) / "mdeploy" / "_native", dirs_exist_ok=True)
+            return
         if sys.platform not in ("linux", "darwin"):
             raise SystemExit("mdeploy builds on Linux and macOS; on Windows use WSL")
         build = ROOT / "build" / "native"  # kept, so that the next build compiles what changed

@@ -23,7 +23,7 @@ LAYERS = [
     {"inputs", "models", "native", "onnx"},
     {"formats"},
     {"caffe2"},
-    {"figures", "files", "progress", "tables", "tensors", "text"},
+    {"figures", "files", "packages", "progress", "tables", "tensors", "text"},
     {"errors", "version"},
 ]
 RANK = {part: rank for rank, parts in enumerate(LAYERS) for part in parts}

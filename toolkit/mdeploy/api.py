@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mdeploy.errors import UsageError
+from mdeploy.packages import installed
 from mdeploy.progress import Tell, quiet
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def load(path: str | Path = _DEFAULT) -> Artifact:
     return Artifact.open(path)
 
 
+@installed()
 def convert(
     source: str | Path,
     predict_net: str | Path | None = None,
@@ -129,6 +131,7 @@ def convert(
     return import_nets(nets, options, tell)
 
 
+@installed()
 def parity(
     artifact: Artifact | str | Path = _DEFAULT,
     *,
@@ -171,6 +174,7 @@ def parity(
     return run_parity(ParityRequest(_opened(artifact), backends, options, tell, rule))
 
 
+@installed()
 def predict(
     artifact: Artifact | str | Path,
     images: str | Path | Sequence[str | Path],
@@ -207,6 +211,7 @@ def predict(
     return predict_images(Lineup(_opened(artifact), backends, PrepareOptions(threads, _path(source)), tell), files)
 
 
+@installed()
 def evaluate(
     artifact: Artifact | str | Path,
     data: str | Path,
@@ -249,6 +254,7 @@ def evaluate(
     return evaluate_sets(Lineup(opened, backends, PrepareOptions(threads, _path(source))), [images], ahead=ahead)
 
 
+@installed()
 def package(
     artifact: Artifact | str | Path = _DEFAULT,
     target: str = "android",
@@ -289,6 +295,7 @@ def package(
     return (build_zip(opened, target, folder, tell), *app)
 
 
+@installed()
 def bench(
     artifact: Artifact | str | Path = _DEFAULT,
     *,

@@ -63,19 +63,16 @@ def command(
     mdeploy collect --port 0 --count 1 --json
     """
     from mdeploy.cli.show.collect import Announcer
-    from mdeploy.errors import UnavailableError, UsageError
+    from mdeploy.errors import UsageError
     from mdeploy.reports.history import History
 
     if no_history and output is None:
         raise UsageError("--no-history leaves nowhere to keep reports: add --output DIR")
     if token is not None and not (token.isascii() and token.isprintable() and token and " " not in token):
         raise UsageError("--token takes printable ASCII without spaces")
-    try:
-        from mdeploy.reports.collect.app import CollectApp, Limits, is_loopback
-        from mdeploy.reports.collect.inbox import Inbox, Received
-        from mdeploy.reports.collect.server import CollectServer, open_socket
-    except ImportError as error:
-        raise UnavailableError(f"{error.name} is not installed; get it with: pip install 'mdeploy[collect]'") from error
+    from mdeploy.reports.collect.app import CollectApp, Limits, is_loopback
+    from mdeploy.reports.collect.inbox import Inbox, Received
+    from mdeploy.reports.collect.server import CollectServer, open_socket
 
     history = None if no_history else History(db)
     inbox = Inbox(history, output)

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from mdeploy.errors import EXIT_BROKEN_PIPE, EXIT_INTERNAL, EXIT_INTERRUPTED, InputError, MdeployError, UsageError
+from mdeploy.packages import missing
 from mdeploy.text import harmless
 
 __all__ = ["ERROR_SCHEMA", "report_error"]
@@ -56,6 +57,8 @@ def report_error(error: BaseException, program: str, as_json: bool) -> int:
 
 
 def _failure(error: BaseException, program: str) -> _Failure:
+    if isinstance(error, ModuleNotFoundError):
+        error = missing(error) or error
     if isinstance(error, MdeployError):
         return _Failure(str(error), error.exit_code, error.kind, error.details())
     if isinstance(error, click.ClickException):

@@ -94,7 +94,6 @@ def command(
     from mdeploy.cli.show.parity import print_inspection, print_report
     from mdeploy.cli.show.search import print_search
     from mdeploy.comparison.heatmap import draw_layers, draw_outputs
-    from mdeploy.comparison.inspection import inspect_layers
     from mdeploy.comparison.request import ParityRequest
     from mdeploy.comparison.run import run_parity
     from mdeploy.comparison.search import save_worst, search
@@ -125,6 +124,8 @@ def command(
         place = (part or Path(f"{opened.name}-part")) if bisect else None
         request = ParityRequest(opened, backends, prepare, tell, rule, reference, place)
         if inside:
+            from mdeploy.comparison.inspection import inspect_layers
+
             inspection = inspect_layers(request)
         else:
             report = run_parity(request)

@@ -10,8 +10,6 @@ from collections.abc import Mapping
 
 import click
 
-from mdeploy.errors import UnavailableError
-
 __all__ = ["VerbGroup", "debug_option"]
 
 
@@ -36,18 +34,10 @@ class VerbGroup(click.Group):
         return list(self._verbs)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """Import a verb. Raises ``UnavailableError`` where a package that it needs is not installed."""
+        """Import a verb. What it needs and is not installed is told where every error is: ``mdeploy.cli.failing``."""
         if cmd_name not in self._verbs:
             return None
-        try:
-            command = importlib.import_module(f"{self._package}.{cmd_name}").command
-        except ModuleNotFoundError as error:
-            missing = error.name or ""
-            if missing.partition(".")[0] == self._package.partition(".")[0]:
-                raise  # a part of ours: the installation is broken, or we are
-            raise UnavailableError(
-                f"{cmd_name} needs the package {missing}, which is not installed: pip install {missing}"
-            ) from error
+        command = importlib.import_module(f"{self._package}.{cmd_name}").command
         assert isinstance(command, click.Command)
         if not any(parameter.name == "debug" for parameter in command.params):
             command.params.append(debug_option())

@@ -12,14 +12,17 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mdeploy.comparison.differences import BINS, DifferenceMap
-from mdeploy.comparison.layers import LayersReport
 from mdeploy.comparison.run import ParityReport
-from mdeploy.errors import InputError, UnavailableError
+from mdeploy.errors import InputError
+from mdeploy.packages import installed
+
+if TYPE_CHECKING:
+    from mdeploy.comparison.layers import LayersReport
 
 __all__ = ["draw_layers", "draw_outputs"]
 
@@ -72,13 +75,11 @@ def draw_outputs(report: ParityReport) -> bytes:
 
 
 def _draw(name: str, panels: Sequence[_Panel], tolerance: float) -> bytes:
-    try:
+    with installed():
         from matplotlib import colormaps
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.colors import LogNorm
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UnavailableError(f"{error.name} is not installed; get it with: pip install 'mdeploy[report]'") from error
     if not panels:
         raise InputError("nothing was compared, so there is no heat map to draw")
     middle = tolerance or 1e-6

@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from mdeploy.errors import InputError, UnavailableError
+from mdeploy.packages import installed
 from mdeploy.progress import Tell, quiet
 from mdeploy_training.data.source import ImageFiles, Images, Source, decode
 
@@ -123,10 +124,8 @@ def _decoded(paths: list[Path], size: int | None, keep: bool) -> list[NDArray[np
 
 
 def _read_torchvision(name: str, root: Path, *, train: bool) -> Images:
-    try:
+    with installed():
         from torchvision.datasets import CIFAR10, CIFAR100
-    except ImportError as error:
-        raise UnavailableError(f"--data {name} needs torchvision: pip install 'mdeploy[train]'") from error
     try:
         dataset = (CIFAR100 if name == "cifar100" else CIFAR10)(root, train=train, download=True)
     except (OSError, RuntimeError) as error:

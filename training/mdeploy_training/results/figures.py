@@ -7,7 +7,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mdeploy.errors import InputError, UnavailableError
+from mdeploy.errors import InputError
+from mdeploy.packages import installed
 from mdeploy_training.results.runs import RunResult
 
 __all__ = ["draw_figures"]
@@ -31,12 +32,10 @@ def draw_figures(runs: Sequence[RunResult], folder: Path) -> list[Path]:
         UnavailableError: matplotlib is not installed.
         InputError: the folder cannot be written.
     """
-    try:
+    with installed():
         import matplotlib as mpl
         from matplotlib.figure import Figure
         from matplotlib.ticker import MaxNLocator
-    except ImportError as error:
-        raise UnavailableError("figures needs matplotlib: pip install 'mdeploy[train]'") from error
     written = []
     for data, transferred in dict.fromkeys((run.data, run.transferred) for run in runs):
         group = [run for run in runs if (run.data, run.transferred) == (data, transferred)]

@@ -11,7 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from mdeploy.errors import InputError, UnavailableError
+from mdeploy.errors import InputError
+from mdeploy.packages import installed
 
 __all__ = ["RunLog", "read_log"]
 
@@ -35,10 +36,8 @@ class RunLog:
         except OSError as error:
             raise InputError(f"{path}: cannot write the log: {error.strerror}") from error
         if tensorboard is not None:
-            try:
+            with installed():
                 from torch.utils.tensorboard import SummaryWriter
-            except ImportError as error:
-                raise UnavailableError("--tensorboard needs tensorboard: pip install tensorboard") from error
             self._events = SummaryWriter(str(tensorboard))
             self._closing.callback(self._events.close)
         for line in history:

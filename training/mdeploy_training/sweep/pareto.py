@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from mdeploy import figures
-from mdeploy.errors import InputError, UnavailableError
+from mdeploy.errors import InputError
+from mdeploy.packages import installed
 from mdeploy.tables import Table, name, number, text
 
 __all__ = ["TrialResult", "draw_front", "on_front", "sweep_table"]
@@ -77,11 +78,9 @@ def draw_front(results: Sequence[TrialResult], folder: Path, title: str) -> list
 
     Raises ``UnavailableError`` without matplotlib, ``InputError`` where the folder cannot be written.
     """
-    try:
+    with installed():
         import matplotlib as mpl
         from matplotlib.figure import Figure
-    except ImportError as error:
-        raise UnavailableError("the plot needs matplotlib: pip install 'mdeploy[train]'") from error
     front = on_front(results)
     others = [result for result in results if result not in front]
     largest = max(result.parameters for result in results)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from mdeploy.errors import UnavailableError, UsageError, first_line
 from mdeploy.formats import checkpoint
+from mdeploy.packages import installed
 from mdeploy.progress import Tell
 from mdeploy_training.models.calibration import calibrate
 from mdeploy_training.models.registry import image_input, make_checkpoint, new_model, with_classes
@@ -96,13 +97,11 @@ def run_sweep(sweep: Sweep, data: LoadedData, measure: Callable[[Path], float], 
 
 
 def _open(sweep: Sweep) -> optuna.Study:
-    try:
+    with installed():
         import optuna
         from optuna.exceptions import ExperimentalWarning
         from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
         from sqlalchemy.exc import SQLAlchemyError
-    except ImportError as error:
-        raise UnavailableError("sweep needs optuna: pip install 'mdeploy[train]'") from error
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", ExperimentalWarning)  # heartbeats, which have been in Optuna for years
     try:

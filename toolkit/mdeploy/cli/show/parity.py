@@ -5,17 +5,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 
 from mdeploy import figures
 from mdeploy.cli.show.terminal import print_table
-from mdeploy.comparison.inspection import Inspection
-from mdeploy.comparison.layers import BackendLayers, LayersReport
 from mdeploy.comparison.run import BackendResult, OutputResult, ParityReport
 from mdeploy.comparison.tolerance import Comparison
 from mdeploy.tables import Column, Mark, Table, name, number, text
+
+if TYPE_CHECKING:  # they need onnx, which an artifact's parity does not
+    from mdeploy.comparison.inspection import Inspection
+    from mdeploy.comparison.layers import BackendLayers, LayersReport
 
 __all__ = ["layers_table", "parity_table", "print_inspection", "print_report"]
 

@@ -17,15 +17,23 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from mdeploy.deployment.package.zig import Target, build, flags, zig_version
+from mdeploy.deployment.package.zig import HARNESS, Target, build, flags, words, zig_version
 from mdeploy.errors import MdeployError, UnavailableError, UsageError
 from mdeploy.files import cache_folder
 from mdeploy.native.sources import digest
 from mdeploy.progress import Tell, quiet
 
-__all__ = ["ANDROID_ABIS", "HARNESS", "harness", "harnesses", "host_abi", "runtime_sources"]
+__all__ = [
+    "ANDROID_ABIS",
+    "HARNESS",
+    "PLATFORMS",
+    "harness",
+    "harnesses",
+    "host_abi",
+    "runtime_library",
+    "runtime_sources",
+]
 
-HARNESS = "mdeploy-harness"
 ANDROID_ABIS = ("arm64-v8a", "armeabi-v7a", "x86_64")
 
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -40,9 +48,17 @@ TARGETS = {
         Target("arm64-v8a", "aarch64-linux-musl", "aarch64"),
         Target("armeabi-v7a", "arm-linux-musleabihf", "arm", ("-mcpu=generic+v7a+neon+vfp4",)),
         Target("x86_64", "x86_64-linux-musl", "x86_64"),
-        Target("macos-arm64", "aarch64-macos", ""),
-        Target("macos-x86_64", "x86_64-macos", ""),
+        Target("macos-arm64", "aarch64-macos.11.0", ""),
+        Target("macos-x86_64", "x86_64-macos.10.15", ""),
     )
+}
+
+# What a wheel for each platform carries, by the platform's tag; the oldest C library and macOS that the tag names.
+PLATFORMS = {
+    "manylinux_2_17_x86_64": Target("x86_64", "x86_64-linux-gnu.2.17", "x86_64", library=True),
+    "manylinux_2_17_aarch64": Target("arm64-v8a", "aarch64-linux-gnu.2.17", "aarch64", library=True),
+    "macosx_10_15_x86_64": Target("macos-x86_64", "x86_64-macos.10.15", "", library=True),
+    "macosx_11_0_arm64": Target("macos-arm64", "aarch64-macos.11.0", "", library=True),
 }
 
 
@@ -93,6 +109,15 @@ def harnesses(abis: Sequence[str], tell: Tell = quiet) -> dict[str, Path]:
     return {abi: found[abi] for abi in abis}
 
 
+def runtime_library(platform: str, tell: Tell = quiet) -> Path:
+    """Return the runtime as a shared library for one of ``PLATFORMS``, built with the first call and then kept.
+
+    Raises ``UnavailableError`` where it cannot be built; the message says what is missing.
+    """
+    target = PLATFORMS[platform]
+    return _cached_builds([target], tell)[target]
+
+
 def runtime_sources() -> Path | None:
     """The runtime's sources: of this source tree, or those that the installed package carries."""
     for folder in (_PACKAGE.parent.parent / "runtime", _PACKAGE / "_runtime"):
@@ -118,11 +143,11 @@ def _cached_builds(targets: Sequence[Target], tell: Tell) -> dict[Target, Path]:
     sources = runtime_sources()
     if sources is None:
         raise UnavailableError(
-            f"no harness for {targets[0].abi} in this installation, and no runtime sources to build it from; "
+            f"no {targets[0].what.removeprefix('the ')} in this installation, and no runtime sources to build it from; "
             "reinstall mdeploy from a source tree or a wheel"
         )
     kept = cache_folder("harness")
-    places = {target: kept / _key(target, sources) / target.abi / HARNESS for target in targets}
+    places = {target: kept / _key(target, sources) / target.abi / target.file for target in targets}
     if all(built.is_file() for built in places.values()):
         return places
     try:
@@ -132,11 +157,10 @@ def _cached_builds(targets: Sequence[Target], tell: Tell) -> dict[Target, Path]:
         with _lock(kept / ".lock", lambda: tell("waiting for another process that builds a harness")):
             wanted = {target: built for target, built in places.items() if not built.is_file()}
             if wanted:
-                names = ", ".join(target.abi for target in wanted)
-                tell(f"building the harness for {names} (minutes the first time, then kept in {kept})")
+                tell(f"building {words(wanted)} (minutes the first time, then kept in {kept})")
                 build(wanted, sources, tell)
     except OSError as error:
-        raise UnavailableError(f"cannot build the harness in {kept}: {error.strerror or error}") from error
+        raise UnavailableError(f"cannot build {words(targets)} in {kept}: {error.strerror or error}") from error
     return places
 
 

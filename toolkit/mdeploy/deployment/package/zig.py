@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""Compiles the harness for other machines with the zig compiler of PyPI's ``ziglang``."""
+"""Compiles the harness and the shared library for other machines with the zig compiler of PyPI's ``ziglang``."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -22,20 +22,37 @@ from mdeploy.errors import MdeployError, UnavailableError
 from mdeploy.native.sources import source_files
 from mdeploy.progress import Tell
 
-__all__ = ["Target", "build", "flags", "zig_version"]
+__all__ = ["HARNESS", "Target", "build", "flags", "words", "zig_version"]
 
+HARNESS = "mdeploy-harness"
 _BUILD_SECONDS = 1800.0
 _TELL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
 class Target:
-    """How one ABI is compiled: zig's name for it, its flags, and the ELF machine that must come out ("" for Mach-O)."""
+    """How one ABI is compiled: zig's name for it, its flags, and the ELF machine that must come out ("" for Mach-O).
+
+    What comes out is the harness as a static executable, or with ``library`` the runtime as a shared library.
+    """
 
     abi: str
     triple: str
     machine: str
     flags: tuple[str, ...] = ()
+    library: bool = field(default=False, repr=False)  # its flags say so too
+
+    @property
+    def what(self) -> str:
+        """What is built, in words."""
+        return f"the runtime's library for {self.abi}" if self.library else f"the harness for {self.abi}"
+
+    @property
+    def file(self) -> str:
+        """Its name."""
+        if not self.library:
+            return HARNESS
+        return f"libmdeploy_runtime.{'so' if self.machine else 'dylib'}"
 
 
 _COMPILE = (
@@ -51,6 +68,8 @@ _LINK_ELF = (
     f"-Wl,-z,common-page-size={PAGE_BYTES}",
 )
 _LINK_MACHO = ("-Wl,-dead_strip",)
+_LIBRARY = ("-shared", "-fPIC")
+_LIBRARY_MACHO = ("-Wl,-install_name,@rpath/libmdeploy_runtime.dylib",)
 
 
 @cache
@@ -64,11 +83,14 @@ def zig_version() -> str:
 
 def flags(target: Target) -> tuple[str, ...]:
     """What a build of ``target`` is compiled and linked with."""
-    return (*_COMPILE, *target.flags, *(_LINK_ELF if target.machine else _LINK_MACHO))
+    link = _LINK_ELF if target.machine else _LINK_MACHO
+    if target.library:
+        link = (*_LIBRARY, *(flag for flag in link if flag != "-static"), *(() if target.machine else _LIBRARY_MACHO))
+    return (*_COMPILE, *target.flags, *link)
 
 
 def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell, symbols: bool = False) -> None:
-    """Build the harness of every target in ``wanted`` to its path, each whole or not at all.
+    """Build what every target in ``wanted`` is of to its path, each whole or not at all.
 
     With ``symbols`` they keep the names of their functions, for tools that look into them; the code is the same.
 
@@ -80,8 +102,8 @@ def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell, symbols: boo
     Raises:
         UnavailableError: something does not compile; the message names file and line.
     """
-    names = ", ".join(target.abi for target in wanted)
-    files = [path.relative_to(sources) for path in source_files(sources) if path.suffix == ".cc"]
+    names = words(wanted)
+    files = {target: _files(target, sources) for target in wanted}
     with ExitStack() as stack:
         folders = {
             target: Path(stack.enter_context(tempfile.TemporaryDirectory(dir=built.parent, prefix=".build-")))
@@ -96,19 +118,33 @@ def build(wanted: Mapping[Target, Path], sources: Path, tell: Tell, symbols: boo
             objects = [
                 pool.submit(_zig, target, sources, built, "-c", str(file), "-o", f"{folders[target] / str(number)}.o")
                 for target, built in wanted.items()
-                for number, file in enumerate(files)
+                for number, file in enumerate(files[target])
             ]
             _watch(names, libraries, objects, kept, tell)
-            tell(f"linking the harness for {names}")
+            tell(f"linking {names}")
             links = [
-                pool.submit(_link, target, sources, wanted[target], folders[target], len(files), symbols)
-                for target in wanted
+                pool.submit(_link, target, sources, built, folders[target], len(files[target]), symbols)
+                for target, built in wanted.items()
             ]
             for link in links:
                 link.result()
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+
+
+def words(targets: Iterable[Target]) -> str:
+    """What is built, each kind named once."""
+    kinds: dict[str, list[str]] = {}
+    for target in targets:
+        kinds.setdefault(target.what.removesuffix(target.abi), []).append(target.abi)
+    return " and ".join(kind + ", ".join(abis) for kind, abis in kinds.items())
+
+
+def _files(target: Target, sources: Path) -> list[Path]:
+    """The translation units of a target: the library has none of the harness."""
+    every = (path.relative_to(sources) for path in source_files(sources) if path.suffix == ".cc")
+    return [path for path in every if not (target.library and path.parts[0] == "harness")]
 
 
 def _watch(names: str, libraries: list[Future[None]], objects: list[Future[None]], kept: int, tell: Tell) -> None:
@@ -123,7 +159,7 @@ def _watch(names: str, libraries: list[Future[None]], objects: list[Future[None]
         for job in done:
             job.result()
         compiled = sum(job.done() for job in objects)
-        message = f"building the harness for {names}: {compiled} of {len(objects)} files"
+        message = f"building {names}: {compiled} of {len(objects)} files"
         if not all(job.done() for job in libraries):
             message += f"; of zig's C and C++ libraries {max(_kept_by_zig() - kept - compiled, 0)} files"
         if message != said:
@@ -155,7 +191,7 @@ def _zig(target: Target, folder: Path, built: Path, *arguments: str, symbols: bo
     command = [
         *(sys.executable, "-m", "ziglang", "c++", "-target", target.triple),
         # zig links a single object too: --gc-sections would leave nothing of it.
-        *(flag for flag in used if linking or not flag.startswith("-Wl,")),
+        *(flag for flag in used if linking or not flag.startswith(("-Wl,", "-shared"))),
         # What the report says about its compiler.
         f'-DMDEPLOY_COMPILER_FLAGS="{" ".join(flags(target))}"',
         *("-I", "include", "-I", "src", "-I", "harness/include", "-I", "harness/src", "-w"),
@@ -173,14 +209,12 @@ def _zig(target: Target, folder: Path, built: Path, *arguments: str, symbols: bo
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise UnavailableError(f"building the harness for {target.abi} did not end in {_BUILD_SECONDS:g} s") from None
+        raise UnavailableError(f"building {target.what} did not end in {_BUILD_SECONDS:g} s") from None
     if done.returncode != 0:
         log = built.parent / "build.log"
         log.write_text(done.stderr)
         lines = [line.strip() for line in done.stderr.splitlines() if "error" in line]
-        raise UnavailableError(
-            f"the harness for {target.abi} cannot be compiled: {lines[0] if lines else 'zig failed'} (see {log})"
-        )
+        raise UnavailableError(f"{target.what} cannot be compiled: {lines[0] if lines else 'zig failed'} (see {log})")
 
 
 def _zig_cache() -> Path:
@@ -208,6 +242,10 @@ def _check(path: Path, target: Target, symbols: bool) -> None:
         return
     elf = read_elf(path)
     stripped = elf.stripped or symbols
+    if target.library:
+        if elf.machine != target.machine or not stripped:
+            raise MdeployError(f"what zig built is not a stripped {target.machine} library: {elf}")
+        return
     if elf.machine != target.machine or not elf.static or not stripped or elf.load_alignment < PAGE_BYTES:
         wanted = f"static, stripped, {PAGE_BYTES}-byte aligned {target.machine} executable"
         raise MdeployError(f"what zig built is not a {wanted}: {elf}")

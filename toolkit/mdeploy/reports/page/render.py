@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from importlib import resources
 
 from mdeploy import figures
-from mdeploy.errors import UnavailableError
 from mdeploy.formats.evaluation import EvaluationRecord
 from mdeploy.formats.parity import LayersRecord, ParityRecord
 from mdeploy.formats.report import Report
+from mdeploy.packages import installed
 from mdeploy.reports.page.gather import Document, Unreadable
 from mdeploy.reports.page.labels import device_of, threads
 from mdeploy.reports.page.sections import make_sections
@@ -35,12 +35,10 @@ class Line:
 
 def render_page(documents: Sequence[Document]) -> str:
     """Return the page. Raises ``UnavailableError`` where the plotting library is not installed."""
-    try:
+    with installed():
         from bokeh.embed import components
         from bokeh.resources import Resources
         from jinja2 import Environment
-    except ImportError as error:
-        raise UnavailableError(f"{error.name} is not installed; get it with: pip install 'mdeploy[report]'") from error
     sections = make_sections(documents)
     plots = [plot for section in sections for plot in section.plots]
     script, divs = components(plots) if plots else ("", ())

@@ -31,7 +31,7 @@ endif
 
 .DEFAULT_GOAL := help
 .PHONY: help setup environment native harnesses android-base demo packages test test-quick test-native test-neon test-python \
-	lint format types docs clean
+	lint format types docs wheels clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -98,6 +98,9 @@ test-neon: $(VENV)/.installed  ## C++ tests of the NEON kernels, built by zig, u
 
 test-python: setup  ## pytest
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+
+wheels: environment  ## what is published: the source archive and a wheel for every platform, into dist/
+	$(BIN)/python tools/wheels.py $(ARGS)
 
 lint: $(VENV)/.installed  ## ruff, clang-format, clang-tidy
 	ruff check .

@@ -54,8 +54,10 @@ def test_it_is_compiled_and_used(repository: Path, tmp_path: Path) -> None:
     pip = (sys.executable, "-m", "pip", "install", "--no-deps", "--no-build-isolation", "--no-compile", "--quiet")
     installed = tmp_path / "installed"
     # With an empty cache, since a build of the checkout in it would do instead of a compiler.
-    # To a compiler cache, where one is used, it does not matter in which temporary folder pip compiles.
+    # A compiler cache, where one is used, stays, and does not mind in which temporary folder pip compiles.
     places = {"XDG_CACHE_HOME": str(tmp_path / "cache"), "CCACHE_BASEDIR": tempfile.gettempdir()}
+    if shutil.which("ccache"):
+        places["CCACHE_DIR"] = run(tmp_path, "ccache", "--get-config", "cache_dir").strip()
     run(tmp_path, *pip, "--target", installed, source, **places)
     program = (
         "import json; from mdeploy import native; "

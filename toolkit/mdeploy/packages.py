@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -36,6 +37,8 @@ def missing(error: ModuleNotFoundError) -> UnavailableError | None:
     package = (error.name or "").partition(".")[0]
     if not package or package in _OURS:
         return None
+    if package in sys.stdlib_module_names:
+        return UnavailableError(f"this Python was built without {package}; use one that has it")
     return UnavailableError(f"{package} is not installed; get it with: pip install {_source(package)}")
 
 

@@ -19,7 +19,7 @@ import pytest
 from mdeploy import api
 
 PLATFORM = "manylinux_2_17_x86_64"
-MEGABYTE = 1_000_000
+MEBIBYTE = 1 << 20
 
 pytestmark = [
     pytest.mark.slow,
@@ -87,7 +87,7 @@ def test_what_a_wheel_carries(wheel: Path, wheels: ModuleType) -> None:
         names = {name for name in file.namelist() if name.startswith("mdeploy/_native/")}
         modes = {info.filename: info.external_attr >> 16 & 0o777 for info in file.infolist()}
     abis = ("arm64-v8a", "armeabi-v7a", "x86_64")
-    executables = {f"mdeploy/_native/{place}mdeploy-harness" for place in ("", *(f"{abi}/" for abi in abis))}
+    executables = {f"mdeploy/_native/{abi}/mdeploy-harness" for abi in abis}
     assert names == {*executables, "mdeploy/_native/libmdeploy_runtime.so"}
     assert all(modes[name] & 0o111 for name in executables)
     assert wheels.native_bytes(wheel) < wheels.NATIVE_LIMIT
@@ -103,8 +103,8 @@ def test_a_light_installation_is_light(packages: Path) -> None:
         return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
     ours = sum(size(packages / name) for name in ("mdeploy", "mdeploy_training"))
-    assert size(packages) < 130 * MEGABYTE
-    assert ours < 12 * MEGABYTE
+    assert size(packages) < 130 * MEBIBYTE
+    assert ours < 12 * MEBIBYTE
     assert not {"torch", "onnx", "onnxruntime", "ziglang"} & {path.name for path in packages.iterdir()}
 
 
@@ -137,7 +137,6 @@ def test_what_works_on_artifacts(
         (("demo",), "convert"),
         (("parity", "ARTIFACT", "--layers"), "convert"),
         (("parity", "ARTIFACT", "--heatmap", "x.png"), "report"),
-        (("report",), "report"),
         (("collect",), "collect"),
     ],
 )

@@ -58,10 +58,8 @@ def native_files(platform: str, folder: Path, app: bool) -> None:
     folder.mkdir(parents=True)
     shutil.copy(library, folder / library.name)
     for abi, executable in harnesses(sorted({host, *ANDROID_ABIS}), _say).items():
-        # The platform's own lies at the top, and under its ABI where Android has the same.
-        for place in [folder] * (abi == host) + [folder / abi] * (abi in ANDROID_ABIS):
-            place.mkdir(exist_ok=True)
-            shutil.copy(executable, place / executable.name)
+        (folder / abi).mkdir()  # the platform's own too: Linux has the one that Android has
+        shutil.copy(executable, folder / abi / executable.name)
     if app:
         shutil.copy(build_base(tell=_say), folder / "android-base.zip")
 

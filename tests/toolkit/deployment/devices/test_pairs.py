@@ -55,6 +55,7 @@ def test_the_verb(
     tiny_artifact: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MDEPLOY_DB", str(tmp_path / "history.db"))
+    monkeypatch.chdir(tmp_path)  # where reports are written
     command = ["bench", str(tiny_artifact.path), "--against", str(tiny_artifact.path), "--pairs", "2"]
     # Timing is not judged here: however noisy the machine, B may be slower by what it likes.
     command += ["--runs", "8", "--warmup", "1", "--min-seconds", "0", "--max-regression", "1000%"]

@@ -13,8 +13,10 @@ import onnx_ir as ir
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from mdeploy.conversion.double import answers_in_double
 from mdeploy.errors import CheckFailed, UsageError
 from mdeploy.onnx.passes import PIPELINE, GraphPass
+from mdeploy.onnx.passes.editing import Rewriter
 from mdeploy.onnx.pipeline import check_pass_names, largest_difference, run_passes
 from mdeploy.onnx.prepare import prepare
 
@@ -156,6 +158,60 @@ def test_a_pass_that_changes_the_numbers_is_named_and_can_be_skipped() -> None:
         run_passes(build([node("Relu", ["x"], ["y"])], (2, 3)), [[x]], (), [spoiler])
     result = run_passes(build([node("Relu", ["x"], ["y"])], (2, 3)), [[x]], ("spoil",), [spoiler])
     assert not result.records[0].applied
+
+
+ROUNDS = {"c": np.array(1000, np.float32), "f": np.array(100, np.float32)}
+
+
+def rounding_net() -> tuple[ir.Model, Any]:
+    """A mean of large values less what they have in common: float32 keeps two digits, in whatever order it sums."""
+    nodes = [node("ReduceMean", ["x"], ["m"], axes=[2, 3], keepdims=1), node("Sub", ["m", "c"], ["d"]),
+             node("Mul", ["d", "f"], ["y"])]  # fmt: skip
+    x = 1000 + np.random.default_rng(0).standard_normal((1, 4, 61, 67)).astype(np.float32)
+    return build(nodes, x.shape, ROUNDS), x
+
+
+def test_an_exact_pass_is_not_refused_for_rounding() -> None:
+    pool = [item for item in PIPELINE if item.name == "global-pool"]
+    model, x = rounding_net()
+    with pytest.raises(CheckFailed, match="pass global-pool changed the numbers"):
+        run_passes(model, [[x]], passes=pool)
+    model, x = rounding_net()
+    result = run_passes(model, [[x]], passes=pool, judge=answers_in_double)
+    assert [item.op_type for item in result.model.graph] == ["GlobalAveragePool", "Sub", "Mul"]
+    moved = result.records[0].max_abs
+    assert moved is not None
+    assert moved > 1e-4, "else this says nothing"
+
+
+def test_what_is_not_exact_is_refused_however_much_the_net_rounds() -> None:
+    def nudge(model: ir.Model) -> ir.Model:
+        """Move a constant by one step of float32, which the rest of the net multiplies."""
+        value = model.graph.initializers["c"]
+        assert value.const_value is not None
+        value.const_value = ir.tensor(np.nextafter(value.const_value.numpy(), np.float32(np.inf)), name="c")
+        return model
+
+    model, x = rounding_net()
+    with pytest.raises(CheckFailed, match="pass nudge changed the numbers"):
+        run_passes(model, [[x]], passes=[GraphPass("nudge", nudge)], judge=answers_in_double)
+
+
+def test_an_exact_pass_that_rounds_much_worse_is_refused() -> None:
+    def detour(model: ir.Model) -> ir.Model:
+        """Add a million and take it away again."""
+        (relu,) = model.graph
+        rewriter = Rewriter(model, relu)
+        large = rewriter.constant(np.array(1e6, np.float32))
+        rewriter.finish(
+            rewriter.add("Relu", [rewriter.add("Sub", [rewriter.add("Add", [relu.inputs[0], large]), large])])
+        )
+        return model
+
+    x = np.random.default_rng(0).standard_normal((2, 3)).astype(np.float32)
+    with pytest.raises(CheckFailed, match="pass detour changed the numbers"):
+        run_passes(build([node("Relu", ["x"], ["y"])], (2, 3)), [[x]], passes=[GraphPass("detour", detour)],
+                   judge=answers_in_double)  # fmt: skip
 
 
 def test_names_of_passes() -> None:

@@ -22,6 +22,7 @@ from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
 from mdeploy.conversion.coverage import Covered, cover_graph, cover_nets
+from mdeploy.conversion.double import answers_in_double
 from mdeploy.conversion.finite import check_finite
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
@@ -132,6 +133,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
             [cases[number].inputs],
             options.skip_passes,
             progress=lambda name: progress(f"graph pass {name}"),
+            judge=answers_in_double,
         )
 
         progress("writing the nets")

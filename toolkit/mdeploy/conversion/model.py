@@ -22,6 +22,7 @@ from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
 from mdeploy.conversion.coverage import Covered, cover_graph, cover_nets
+from mdeploy.conversion.damage import blaming_the_file
 from mdeploy.conversion.double import answers_in_double
 from mdeploy.conversion.finite import check_finite
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
@@ -94,7 +95,8 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
     check_pass_names(options.skip_passes)
     given = None if options.labels is None else read_labels(options.labels)
     makers = select_makers(options.also)
-    with enough_memory(options.source.input_shapes), ArtifactWriter(options.output) as writer:
+    shapes = options.source.input_shapes
+    with enough_memory(shapes), blaming_the_file(path), ArtifactWriter(options.output) as writer:
         progress(f"reading {path.name}")
         loaded = _with_preprocessing(open_source(path, options.source), options)
         if loaded.module is not None:

@@ -72,7 +72,7 @@ class ParityReport:
     @property
     def weak(self) -> bool:
         """Whether passing proves little: the golden cases hardly look at the net, or at a part of it."""
-        return bool(self.warnings) or (self.coverage is not None and not self.coverage.enough)
+        return bool(self.warnings) or (self.coverage is not None and self.coverage.weak)
 
     @property
     def exit_code(self) -> int:

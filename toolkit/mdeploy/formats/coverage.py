@@ -14,10 +14,13 @@ from typing import Any
 
 from mdeploy.formats import typed
 
-__all__ = ["ENOUGH", "Coverage", "SilentLayer", "TensorReach"]
+__all__ = ["ENOUGH", "WEAK", "Coverage", "SilentLayer", "TensorReach"]
 
 ENOUGH = 0.999
 """The share of the weights from which on the golden cases are good witnesses."""
+
+WEAK = 0.8
+"""Below this share, passing on the golden cases is not called an agreement."""
 
 _ENOUGH_OF_A_SAMPLE = 0.95
 _SEARCHED_IN_VAIN = 0.9  # of the weights: below, nothing that was tried speaks for the rest
@@ -74,11 +77,16 @@ class Coverage:
 
     @property
     def enough(self) -> bool:
-        """Whether agreement on the golden cases speaks for the net: nearly every weight is reached, or all but what a
-        search to its end did not reach either."""
+        """Whether agreement on the golden cases speaks for the whole net: nearly every weight is reached, or all but
+        what a search to its end did not reach either."""
         if self.method != "gradients":
             return self.share >= _ENOUGH_OF_A_SAMPLE
         return self.share >= (_SEARCHED_IN_VAIN if self.searched else ENOUGH)
+
+    @property
+    def weak(self) -> bool:
+        """Whether the golden cases hardly test the net."""
+        return self.share < WEAK
 
     def describe(self) -> str:
         """One line for people, such as ``golden cases reach 99.97 % of the weights; 12 channels of fc1 never fire``."""

@@ -312,3 +312,45 @@ def test_silent_connections_are_bounded_and_ended(serve: Serve, body: bytes, mon
         for connection in silent:
             connection.close()
     assert server.request(body)[0] == 201
+
+
+def test_senders_that_drip_do_not_shut_honest_ones_out(serve: Serve, body: bytes, document: dict[str, Any]) -> None:
+    """Twice as many as there are places, a byte every tenth of a second each: heads and bodies."""
+    server = serve(limits=Limits(per_minute=10_000))
+    head = f"{TestTooLong.HEAD}Content-Length: {len(body)}\n\n".replace("\n", "\r\n").encode()
+    dripping = [socket.create_connection(("127.0.0.1", server.port), timeout=30) for _ in range(64)]
+    over = threading.Event()
+
+    def drip() -> None:
+        sent = 0
+        while not over.wait(0.1):
+            for number, connection in enumerate(dripping):
+                text = head + body if number % 2 else head
+                with suppress(OSError):
+                    connection.send(text[sent : sent + 1] if sent or not number % 2 else head)
+            sent += 1
+
+    attacker = threading.Thread(target=drip)
+    attacker.start()
+    try:
+        for number in range(10):
+            document["model"]["name"] = f"honest-{number}"
+            assert server.request(json.dumps(document).encode())[0] == 201
+    finally:
+        over.set()
+        attacker.join()
+        for connection in dripping:
+            connection.close()
+    assert len(server.history.runs()) == 10
+
+
+def test_a_request_that_comes_too_slowly_is_ended(serve: Serve, body: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server_module, "_SLOW_SECONDS", 0.3)
+    monkeypatch.setattr(server_module, "_MIN_SPEED", 1e6)
+    server = serve()
+    head = f"{TestTooLong.HEAD}Content-Length: {len(body)}\n\n".replace("\n", "\r\n").encode()
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(head + body[:-1])
+        with suppress(ConnectionResetError):
+            assert connection.recv(1) == b"", "ended without an answer"
+    assert server.request(body)[0] == 201

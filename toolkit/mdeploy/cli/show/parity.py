@@ -40,7 +40,8 @@ def print_report(report: ParityReport, console: Console) -> None:
     colour = "bold red" if report.exit_code else "yellow" if report.weak else "green"
     console.print(f"[{colour}]{_verdict(report, passed, len(ran))}[/]", highlight=False)
     if report.coverage is not None:
-        console.print(f"[{'yellow' if report.weak else 'dim'}]{escape(report.coverage.describe())}[/]", highlight=False)
+        colour = "dim" if report.coverage.enough else "yellow"
+        console.print(f"[{colour}]{escape(report.coverage.describe())}[/]", highlight=False)
     else:
         console.print("[dim]what the golden cases reach was not measured: convert again to know it[/]", highlight=False)
 

@@ -31,11 +31,12 @@ TOLERANCE = 1e-5
 """That of ``mdeploy parity`` where nothing else is said."""
 
 _SEED = 0
-_BUDGET = 4e11  # multiply-adds: some 20 s on one core
+_BUDGET = 6e11  # multiply-adds: some 30 s on one core
 _MEASURE = 6  # runs that one gradient by the weights costs, and one in double precision,
 _STEP = 3  # one by the input
 _LEAST = 3  # of the given cases are measured whatever it costs
-_MOST = 12  # are added
+_MOST = 12  # are added, and more of small inputs:
+_MOST_BYTES, _MOST_SMALL = 400_000, 32
 _WORTH_NOISE = 2e-3
 _WORTH_ASCENT = 1e-4
 _PATIENCE = 2
@@ -105,6 +106,8 @@ class _Search:
         self._cases = cases
         self._taken = {case.entry.case for case in cases}
         self._left = _BUDGET / macs  # in runs of the net
+        size = max(1, sum(array.nbytes for array in cases[0].inputs))
+        self._most = max(_MOST, min(_MOST_SMALL, _MOST_BYTES // size))
         self._tell = progress
 
     def run(self) -> bool:
@@ -134,7 +137,7 @@ class _Search:
     def _ascent(self) -> bool:
         stalled = 0
         seed = len(RECIPES)
-        while self._reach.share < ENOUGH and stalled < _PATIENCE and len(self.added) < _MOST:
+        while self._reach.share < ENOUGH and stalled < _PATIENCE and len(self.added) < self._most:
             if not self._spend(STEPS * _STEP + _MEASURE):
                 return False
             seed += 1

@@ -66,16 +66,12 @@ int pass_blocks(const IsaKernels& isa, int preferred, int64_t remaining) {
 }
 
 void run_tiles(const IsaKernels& isa, TileArgs args, int blocks, int64_t pixels) {
-  const int64_t tiles = ceil_div(pixels, isa.max_pixels[blocks]);
-  const TileArgs whole = args;
-  for (int64_t t = 0; t < tiles; ++t) {
-    const int64_t begin = t * pixels / tiles, end = (t + 1) * pixels / tiles;
-    const int64_t offset = begin * kChannelBlock;
-    args.a = whole.a + offset;
-    args.y = whole.y + offset;
-    if (whole.rule.residual != nullptr) args.rule.residual = whole.rule.residual + offset;
-    isa.tile[blocks][end - begin](args);
-  }
+  for_each_tile(isa, blocks, pixels, [&](int64_t, int64_t count) {
+    isa.tile[blocks][count](args);
+    args.a += count * kChannelBlock;
+    args.y += count * kChannelBlock;
+    if (args.rule.residual != nullptr) args.rule.residual += count * kChannelBlock;
+  });
 }
 
 bool epilogue_disturbs_padding(const ConvShape& shape, const ConvEpilogue& epilogue) {

@@ -93,6 +93,18 @@ Tiling choose_tiling(const IsaKernels& isa, int64_t pixels, int64_t out_blocks, 
 // The widest pass over at most `remaining` blocks, no wider than `preferred`.
 int pass_blocks(const IsaKernels& isa, int preferred, int64_t remaining);
 
+// Calls run(first, count) for `pixels` outputs in tiles as few and as equal as can be.
+template <typename F>
+void for_each_tile(const IsaKernels& isa, int blocks, int64_t pixels, F&& run) {
+  const int64_t tiles = ceil_div(pixels, isa.max_pixels[blocks]);
+  const int64_t least = pixels / tiles, longer = pixels % tiles;
+  for (int64_t t = 0, first = 0; t < tiles; ++t) {
+    const int64_t count = least + (t < longer ? 1 : 0);
+    run(first, count);
+    first += count;
+  }
+}
+
 // Runs the tiles of `pixels` outputs for the blocks [0, blocks) of one pass; a.y_step etc. as in TileArgs.
 void run_tiles(const IsaKernels& isa, TileArgs args, int blocks, int64_t pixels);
 

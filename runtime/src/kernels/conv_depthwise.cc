@@ -41,10 +41,12 @@ class ConvDepthwise final : public BlockedConv {
                       });
   }
 
-  // Whether depthwise_row3 computes whole rows: the outermost outputs miss at most their outermost tap.
+  // Whether depthwise_row3 computes whole rows, where it sees two rows of taps or all three: the outermost outputs miss
+  // at most their outermost tap.
   static bool row3_fits(const ConvShape& s) {
     const int64_t right = (s.out_w - 1) * s.stride_w - s.pad_l + 2;  // column of the last tap of the last output
-    return s.kw == 3 && s.dilation_w == 1 && (s.stride_w == 1 || s.stride_w == 2) && s.pad_l <= 1 && right <= s.w;
+    return s.kh <= 3 && s.kw == 3 && s.dilation_w == 1 && (s.stride_w == 1 || s.stride_w == 2) && s.pad_l <= 1 &&
+           right <= s.w;
   }
 
   void run_row(const Picture& picture, int64_t block, int64_t oh) const {
@@ -72,7 +74,7 @@ class ConvDepthwise final : public BlockedConv {
       args.rule = store_rule(picture, block, offset);
       kernel(args);
     };
-    if (row3_) {
+    if (row3_ && args.rows > 1) {
       args.skip_first = s.pad_l == 1;
       args.skip_last = (s.out_w - 1) * s.stride_w - s.pad_l + 2 == s.w;
       return run(0, 1 - s.pad_l, s.out_w, 0, isa_.depthwise_row3[s.stride_w - 1]);

@@ -92,18 +92,16 @@ class ConvPlanes final : public BlockedConv {
     args.y_step = s.out_h * s.out_w * kChannelBlock;
     for (int64_t b = 0; b < blocks_;) {
       const int blocks = pass_blocks(isa_, tile_blocks_, blocks_ - b);
-      const int64_t tiles = ceil_div(s.out_w, isa_.max_pixels[blocks]);
       args.w = weights() + b * args.w_step;
       for (int64_t r = 0; r < rows; ++r) {
         const int64_t output_row = (b * s.out_h + first + r) * s.out_w;
-        for (int64_t t = 0; t < tiles; ++t) {
-          const int64_t begin = t * s.out_w / tiles, end = (t + 1) * s.out_w / tiles;
+        for_each_tile(isa_, blocks, s.out_w, [&](int64_t begin, int64_t count) {
           const int64_t offset = (output_row + begin) * kChannelBlock;
           args.a = buffer + r * s.stride_h * row_floats + begin;
           args.y = picture.y + offset;
           args.rule = store_rule(picture, b, offset);
-          isa_.plane_tile[blocks][end - begin](args);
-        }
+          isa_.plane_tile[blocks][count](args);
+        });
       }
       b += blocks;
     }

@@ -188,7 +188,6 @@ class ConvWinograd final : public BlockedConv {
   // Products and output transform of tiles [first, last) for blocks [out_begin, out_end) of the section's output.
   void multiply(const Picture& picture, const Product& product, int64_t first, int64_t last, int64_t out_begin,
                 int64_t out_end, const float* v, float* m) const {
-    static constexpr float kNoBias[kMaxTileBlocks * kChannelBlock] = {};
     const Section& section = product.section;
     const int64_t count = last - first, block_floats = section.in_blocks * kChannelBlock * kChannelBlock;
     TileArgs args;
@@ -196,7 +195,7 @@ class ConvWinograd final : public BlockedConv {
     args.w_step = block_floats;
     args.k_blocks = section.in_blocks;
     args.y_step = count * kChannelBlock;
-    args.rule = {kNoBias, nullptr, -std::numeric_limits<float>::infinity(), std::numeric_limits<float>::infinity()};
+    args.rule = {};  // sums as they are: the output transform has the epilogue
     const float* packed = weights() + product.weights;
     for (int64_t b = out_begin; b < out_end;) {
       const int blocks = pass_blocks(isa_, product.tiling.blocks, out_end - b);

@@ -10,16 +10,17 @@
 #define MDEPLOY_KERNELS_ISA_KERNELS_H_
 
 #include <cstdint>
+#include <limits>
 
 #include "cpu/isa.h"
 
 namespace mdeploy {
 
-// What is done to a result before it is stored: clamp(v + bias + residual, lo, hi).
+// What is done to a result before it is stored: clamp(v + bias + residual, lo, hi). The bias is what sums begin with.
 struct StoreRule {
-  const float* bias = nullptr;      // 16 floats a block of output channels
+  const float* bias = nullptr;      // 16 floats a block of output channels; of tiles it may be null for none
   const float* residual = nullptr;  // null for none; lies as the output does
-  float lo = 0.0f, hi = 0.0f;       // -inf and +inf for no clamp
+  float lo = -std::numeric_limits<float>::infinity(), hi = std::numeric_limits<float>::infinity();  // no clamp
 };
 
 // One register tile of a matrix product: `pixels` x (16 * blocks) outputs, summed over 16 * k_blocks products in
@@ -116,7 +117,8 @@ struct IsaKernels {
   void (*winograd_input[2])(const WinogradInputArgs&) = {};
   void (*winograd_output[2])(const WinogradOutputArgs&) = {};
   void (*depthwise)(const WindowArgs&) = nullptr;
-  // A whole row of outputs of a kernel three taps wide, stride 1 and 2: x is the middle tap of the first output.
+  // A whole row of outputs of a window of two or three rows, three taps wide, stride 1 and 2: x is the middle tap of
+  // the first output.
   void (*depthwise_row3[2])(const WindowArgs&) = {};
   void (*pool_max)(const WindowArgs&) = nullptr;
   void (*pool_average)(const WindowArgs&) = nullptr;

@@ -208,6 +208,8 @@ std::vector<ConvShape> grid() {
       conv_shape(16, 16, 6, 8, 3, 1, 0, 16),
       conv_shape(16, 16, 6, 3, 3, 2, 0, 16),
       conv_shape(16, 16, 11, 17, 3, 3, 1, 16),
+      conv_shape(16, 16, 5, 29, 3, 1, 1, 16),
+      conv_shape(16, 16, 6, 40, 3, 2, 1, 16),
       conv_shape(1, 16, 3, 3, 2, 1000000, 1000000, 1, 1000000),  // no buffer grows with strides and pads
   };
   ConvShape uneven = conv_shape(16, 32, 9, 10, 3);
@@ -218,6 +220,9 @@ std::vector<ConvShape> grid() {
   lopsided.pad_t = 2, lopsided.pad_r = 1;
   lopsided.out_h += 2, lopsided.out_w += 1;
   shapes.push_back(lopsided);
+  ConvShape sunken = conv_shape(32, 32, 4, 23, 3, 2, 1, 32);  // depthwise rows that see no row of taps, one, three, two
+  sunken.pad_t = 4, sunken.pad_b = 2, sunken.out_h = 4;
+  shapes.push_back(sunken);
   ConvShape batch = conv_shape(32, 40, 5, 6, 3, 1, 1);
   batch.n = 3;
   shapes.push_back(batch);

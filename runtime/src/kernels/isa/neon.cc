@@ -39,8 +39,9 @@ template <int kLane>
 MDEPLOY_INLINE Vec fma_lane(Vec a, Vec b, Vec c) {  // a[kLane] * b + c
   return vfmaq_laneq_f32(c, b, a, kLane);
 }
-#define MDEPLOY_TILES(TILE) TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(2, 1) TILE(2, 2)
-constexpr int kMaxPixels[kMaxTileBlocks + 1] = {0, 5, 2, 0, 0};
+// No tiles of two blocks: an input register serves four steps of k, so that width costs fewer loads than blocks save.
+#define MDEPLOY_TILES(TILE) TILE(1, 1) TILE(1, 2) TILE(1, 3) TILE(1, 4) TILE(1, 5) TILE(1, 6)
+constexpr int kMaxPixels[kMaxTileBlocks + 1] = {0, 6, 0, 0, 0};
 #else  // ARMv7: VFPv3 has no fused form, so a product is rounded before it is added
 MDEPLOY_INLINE Vec div(Vec a, Vec b) {  // no instruction for it; only used once a channel
   float x[4], y[4];

@@ -33,4 +33,17 @@
 
 #define MDEPLOY_INLINE inline __attribute__((always_inline))
 
+namespace mdeploy {
+
+// The same pointer, but the compiler does not know of what it was made, and moves no access to memory across. Of
+// accesses at multiples of a run-time step it would otherwise work out all addresses from one base beforehand, and read
+// all that is there to read: more than there are registers for.
+template <typename T>
+MDEPLOY_INLINE T* step_apart(T* pointer) {
+  __asm__ volatile("" : "+r"(pointer) : : "memory");
+  return pointer;
+}
+
+}  // namespace mdeploy
+
 #endif  // MDEPLOY_KERNELS_ISA_TARGET_H_

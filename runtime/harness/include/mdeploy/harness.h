@@ -82,6 +82,15 @@ MDEPLOY_API const char* mdeploy_harness_summary(const mdeploy_harness* harness);
 MDEPLOY_API const char* mdeploy_harness_error(const mdeploy_harness* harness);
 MDEPLOY_API void mdeploy_harness_free(mdeploy_harness* harness);
 
+// What an app that uses a net, without measuring it, needs of an artifact's manifest. Both fill `error` with one line.
+//
+// Compares the files beside the manifest with what it says of their sizes and SHA-256: both nets, which must be there,
+// and whatever else it lists and is there. MDEPLOY_BAD_INPUT names the first that differs.
+MDEPLOY_API mdeploy_status mdeploy_artifact_verify(const char* manifest_path, mdeploy_error* error);
+// How a picture becomes input `index`, for mdeploy_preprocess. MDEPLOY_UNSUPPORTED where that input takes no pictures.
+MDEPLOY_API mdeploy_status mdeploy_artifact_preprocess(const char* manifest_path, size_t index,
+                                                       mdeploy_preprocess_spec* spec, mdeploy_error* error);
+
 // The whole command line: parses, runs, prints, returns the exit code. SIGINT and SIGTERM cancel.
 MDEPLOY_API int mdeploy_harness_main(int argc, char** argv);
 

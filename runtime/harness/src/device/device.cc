@@ -20,6 +20,35 @@
 namespace mdeploy::harness {
 namespace {
 
+void fill_android(const Properties& properties, Device* device) {
+  device->os = "Android";
+  device->model = property(properties, {"ro.product.model"});
+  device->manufacturer = property(properties, {"ro.product.manufacturer"});
+  device->soc = property(properties, {"ro.soc.model", "ro.board.platform", "ro.hardware"});
+  device->os_version = property(properties, {"ro.build.version.release"});
+  int64_t sdk = 0;
+  if (parse_int(property(properties, {"ro.build.version.sdk"}).value_or(""), &sdk)) device->sdk = sdk;
+}
+
+#if defined(__APPLE__)
+
+std::optional<std::string> sysctl_text(const char* name) {
+  char buffer[256];
+  size_t size = sizeof buffer;
+  if (::sysctlbyname(name, buffer, &size, nullptr, 0) != 0 || size < 2) return std::nullopt;
+  return std::string(buffer, size - 1);
+}
+
+void fill_host(const std::string&, Device* device) {
+  device->os = TARGET_OS_IOS || TARGET_OS_SIMULATOR ? "iOS" : "macOS";
+  device->model = sysctl_text(TARGET_OS_IOS ? "hw.machine" : "hw.model");
+  device->manufacturer = "Apple";
+  device->soc = sysctl_text("machdep.cpu.brand_string");
+  device->os_version = sysctl_text("kern.osproductversion");
+}
+
+#else
+
 // Value of the first "key : value" line of /proc/cpuinfo.
 std::optional<std::string> cpuinfo_value(const std::string& cpuinfo, std::string_view key) {
   for (const std::string_view line : split_lines(cpuinfo)) {
@@ -49,17 +78,7 @@ std::optional<std::string> first_file(const std::string& root, std::initializer_
   return std::nullopt;
 }
 
-void fill_android(const Properties& properties, Device* device) {
-  device->os = "Android";
-  device->model = property(properties, {"ro.product.model"});
-  device->manufacturer = property(properties, {"ro.product.manufacturer"});
-  device->soc = property(properties, {"ro.soc.model", "ro.board.platform", "ro.hardware"});
-  device->os_version = property(properties, {"ro.build.version.release"});
-  int64_t sdk = 0;
-  if (parse_int(property(properties, {"ro.build.version.sdk"}).value_or(""), &sdk)) device->sdk = sdk;
-}
-
-void fill_linux(const std::string& root, Device* device) {
+void fill_host(const std::string& root, Device* device) {
   device->os = "Linux";
   device->model = first_file(root, {"/proc/device-tree/model", "/sys/class/dmi/id/product_name"});
   device->manufacturer = first_file(root, {"/sys/class/dmi/id/sys_vendor"});
@@ -69,21 +88,6 @@ void fill_linux(const std::string& root, Device* device) {
   device->os_version = os_release_name(first_file(root, {"/etc/os-release", "/usr/lib/os-release"}).value_or(""));
 }
 
-#if defined(__APPLE__)
-std::optional<std::string> sysctl_text(const char* name) {
-  char buffer[256];
-  size_t size = sizeof buffer;
-  if (::sysctlbyname(name, buffer, &size, nullptr, 0) != 0 || size < 2) return std::nullopt;
-  return std::string(buffer, size - 1);
-}
-
-void fill_apple(Device* device) {
-  device->os = TARGET_OS_IOS || TARGET_OS_SIMULATOR ? "iOS" : "macOS";
-  device->model = sysctl_text(TARGET_OS_IOS ? "hw.machine" : "hw.model");
-  device->manufacturer = "Apple";
-  device->soc = sysctl_text("machdep.cpu.brand_string");
-  device->os_version = sysctl_text("kern.osproductversion");
-}
 #endif
 
 std::optional<int64_t> system_value(int name) {
@@ -124,11 +128,7 @@ Device read_device(const Properties& properties, const std::string& root) {
   if (!properties.empty()) {
     fill_android(properties, &device);
   } else {
-#if defined(__APPLE__)
-    fill_apple(&device);
-#else
-    fill_linux(root, &device);
-#endif
+    fill_host(root, &device);
   }
   utsname name{};
   if (::uname(&name) == 0) device.kernel = name.release;

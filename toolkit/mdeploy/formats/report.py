@@ -227,6 +227,7 @@ class Report:
     status: str
     error: str | None = None
     runner: str
+    backend: str | None = None
     model: Model
     files: Mapping[str, LoadedFile] = field(default_factory=dict)
     latency_ms: Latency | None = None

@@ -234,6 +234,7 @@ class Report:
     init_ms: float | None = None
     verify_ms: float | None = None
     first_run_ms: float | None = None
+    preprocess_ms: float | None = None
     peak_rss_bytes: int | None = None
     threads: int
     affinity: Affinity

@@ -211,6 +211,7 @@ std::string report_json(const RunResult& result) {
   json.field("init_ms", rounded(result.init_ms));
   json.field("verify_ms", rounded(result.verify_ms));
   json.field("first_run_ms", rounded(result.first_run_ms));
+  json.field("preprocess_ms", rounded(result.preprocess_ms));
   json.field("peak_rss_bytes", result.peak_rss_bytes);
   json.field("threads", result.threads);
   write_affinity(json, result);

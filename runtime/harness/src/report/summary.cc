@@ -65,6 +65,7 @@ std::string report_summary(const RunResult& result) {
                    figure(result.verify_ms, "%.1f").c_str(), figure(result.init_ms, "%.1f").c_str(),
                    figure(result.first_run_ms, "%.3f").c_str(), figure(memory, "%.1f").c_str());
   }
+  if (result.preprocess_ms) text += format("picture  resized and scaled in %.3f ms\n", *result.preprocess_ms);
   text += parity_lines(result.parity);
   if (!result.measurement.samples.empty()) {
     const Summary s = summarize(result.measurement.samples);

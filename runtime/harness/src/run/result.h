@@ -45,6 +45,7 @@ struct RunResult {
   std::map<std::string, LoadedFile> files;
   Measurement measurement;
   std::optional<double> init_ms, verify_ms, first_run_ms;
+  std::optional<double> preprocess_ms;  // from the decoded picture to the input, where one was given
   std::optional<int64_t> peak_rss_bytes;
   int64_t threads = 1;
   std::string affinity_requested;

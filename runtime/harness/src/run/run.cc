@@ -291,7 +291,9 @@ Status Run::choose_inputs() {
     Picture picture;
     if (Status status = read_pam(options_.picture_path, &picture); !status.ok()) return status;
     arrays.push_back({input.dtype, input.dims, {}});
+    const Stopwatch watch;
     if (Status status = prepare_picture(picture, *input.picture, &arrays.back()); !status.ok()) return status;
+    result_.preprocess_ms = watch.ms();
     return session_.set_inputs(std::move(arrays), "--picture");
   }
   if (!options_.inputs.empty()) {

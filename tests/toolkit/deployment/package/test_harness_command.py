@@ -64,6 +64,21 @@ def test_statistics_are_numpy_s(tiny_artifact: Artifact) -> None:
         assert value == pytest.approx(expected, abs=2e-6)
 
 
+def test_the_time_from_picture_to_input_is_reported(calibrated: Artifact, tmp_path: Path) -> None:
+    """A picture of another size than the input's; without one there is no such time."""
+    pixels = np.random.default_rng(0).integers(0, 256, (480, 640, 4), np.uint8)
+    head = b"P7\nWIDTH 640\nHEIGHT 480\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n"
+    (tmp_path / "p.pam").write_bytes(head + pixels.tobytes())
+    arguments = (*NETS, "--manifest", "manifest.json", *QUICK)
+    done = start(calibrated.path, *arguments, "--picture", str(tmp_path / "p.pam"))
+    assert done.returncode == 0, done.stderr
+    found = report_of(done).preprocess_ms
+    assert found is not None
+    assert found > 0
+    assert "resized and scaled in" in done.stderr
+    assert report_of(start(calibrated.path, *arguments)).preprocess_ms is None
+
+
 def test_without_a_manifest(tiny_artifact: Artifact) -> None:
     done = start(tiny_artifact.path, *NETS, "--golden", "golden", *QUICK)
     assert done.returncode == 0, done.stderr

@@ -58,6 +58,7 @@ def setting_table(report: Report, title: str) -> Table:
         "model": f"{figures.count(report.model.parameters)} parameters, "
         f"{figures.count(report.model.macs)} multiply-adds",
         "load": f"verify {verify}, init {init}, first run {first}",
+        **({} if report.preprocess_ms is None else {"image to input": figures.duration(report.preprocess_ms)}),
         "peak memory": figures.size(report.peak_rss_bytes),
         "temperature": f"{before} before, {after} after",
     }

@@ -13,7 +13,7 @@ import sys
 
 _SIZES = {
     "base": ("torch", "fetching the main job's packages from PyPI: 3.2 GB, and 6.2 GB in the virtual environment"),
-    "dev": ("openvino", "fetching what the tests need beside: 0.3 GB, and 0.7 GB in the virtual environment"),
+    "dev": ("openvino", "fetching what the tests need beside: 0.3 GB, and 0.9 GB in the virtual environment"),
 }
 _CUDA = """\
   2.5 GB of it are CUDA libraries, without which PyPI's torch for Linux does not start, GPU or none. PyTorch's own index

@@ -62,12 +62,13 @@ def test_one_bad_output_beside_a_good_one_is_enough(tmp_path: Path) -> None:
 
 
 def test_parity_and_the_harness_fail_where_nothing_finite_was_compared(
-    tiny_copy: Artifact, capsys: pytest.CaptureFixture[str]
+    tiny_copy: Artifact, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An artifact of an older version, whose weights are NaN."""
     import hashlib
     import json
 
+    monkeypatch.chdir(tmp_path)  # where bench writes its report
     init = NetDef.FromString(tiny_copy.init_net.read_bytes())
     pieces = [
         delimited(2, fill_operator("fw", np.full((5, 256), np.nan, np.float32), packed=True))

@@ -34,6 +34,7 @@ _SEED = 0
 _BUDGET = 6e11  # multiply-adds: some 30 s on one core
 _MEASURE = 6  # runs that one gradient by the weights costs, and one in double precision,
 _STEP = 3  # one by the input
+_PER_ELEMENT = 6000  # multiply-adds of the input, at least: nets of depthwise convolutions wait for memory
 _LEAST = 3  # of the given cases are measured whatever it costs
 _MOST = 12  # are added, and more of small inputs:
 _MOST_BYTES, _MOST_SMALL = 400_000, 32
@@ -64,7 +65,8 @@ def cover_graph(
     Raises ``UnsupportedError`` where the graph has no form in torch, or torch does not compute what it means.
     """
     reach = GraphReach(_graph(model_onnx, cases, reference), meanings, TOLERANCE, _SEED)
-    search = _Search(reach, specs, cases, max(macs, 1), progress)
+    elements = sum(array.size for array in cases[0].inputs)
+    search = _Search(reach, specs, cases, max(macs, _PER_ELEMENT * elements), progress)
     finished = search.run()
     tried = [one for one in reach.drawn if reach.is_reached(one)][: search.affordable_changes()]
     progress("changing single weights")

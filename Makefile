@@ -30,8 +30,8 @@ export CCACHE_COMPILERCHECK := content
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help setup environment native harnesses android-base demo packages test test-quick test-native test-neon test-python \
-	lint format types docs wheels clean
+.PHONY: help setup environment native harnesses android-base demo packages test test-quick test-native test-neon \
+	test-python test-swift lint format types docs wheels clean
 
 help:            ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/' | expand -t 18
@@ -95,6 +95,9 @@ test-neon: $(VENV)/.installed  ## C++ tests of the NEON kernels, built by zig, u
 	cmake -S runtime -B build/neon -G Ninja -DCMAKE_TOOLCHAIN_FILE=cmake/zig-arm64.cmake -DMDEPLOY_TESTS=ON -DMDEPLOY_SHARED=OFF -DMDEPLOY_HARNESS=OFF
 	cmake --build build/neon --parallel $(JOBS)
 	ctest --test-dir build/neon --parallel $(JOBS) --output-on-failure
+
+test-swift: environment  ## the Swift package in Debian 13's Swift (0.6 GB of packages, 1.4 GB unpacked, kept; needs Debian)
+	$(BIN)/python -m tools.swift test
 
 test-python: setup  ## pytest
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal

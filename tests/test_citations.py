@@ -37,10 +37,12 @@ SHELL_LIKE = {".sh", ".txt", ".toml", ".yaml", ".yml", ".cmake", ""}
 
 # Flags of other programs, where no program's name stands before them on the line.
 FOREIGN_FLAGS = {"--environment-variables", "--gc-sections", "--no-build-isolation", "--parallel"}
+FOREIGN_FLAGS |= {"--mdeploy-args", "--mdeploy-id", "--mdeploy-net"}  # what a host gives the iPhone app
 SYSTEM_HEADERS = {"arm_neon.h", "jni.h"}
 OUTPUTS = ("android_harness/target", "toolkit/mdeploy/_native", "table4.md", "table5.md")  # what programs write
 FOREIGN_PROGRAMS = re.compile(
-    r"\b(adb|am|apksigner|aws|build/\S+|cmake|ctest|gcloud|git|gradlew?|mvn|ninja|pip|pip3|torchrun|zig|bin/pip|sdkmanager)\b"
+    r"\b(adb|am|apksigner|aws|build/\S+|cmake|ctest|gcloud|git|gradlew?|mount|mvn|ninja|pip|pip3|swift|torchrun|xcrun"
+    r"|zig|bin/pip|sdkmanager)\b"
 )
 
 

@@ -101,8 +101,8 @@ class BuildNative(build_ext):
 class BuildPython(build_py):
     """Adds what an installed package needs and a checkout has elsewhere.
 
-    The runtime's sources let ``mdeploy package`` build the harness for other ABIs; the demo's files let
-    ``mdeploy demo`` run.
+    The runtime's sources let ``mdeploy package`` build the harness for other ABIs and, with those in Swift, make a
+    package for iOS; the demo's files let ``mdeploy demo`` run.
     """
 
     def run(self) -> None:
@@ -116,6 +116,11 @@ class BuildPython(build_py):
             shutil.copytree(RUNTIME / part, sources / part, ignore=shutil.ignore_patterns("tests"))
         for path in (*RUNTIME.glob("*.cmake"), *RUNTIME.glob("*.txt")):
             shutil.copy2(path, sources / path.name)
+        swift = package / "_swift"
+        shutil.rmtree(swift, ignore_errors=True)
+        left_out = shutil.ignore_patterns("MDeployTests", ".*")
+        shutil.copytree(ROOT / "ios_harness", swift / "ios_harness", ignore=left_out)
+        shutil.copy2(ROOT / "Package.swift", swift / "Package.swift")
         for folder, files in BUNDLED.items():
             (package / folder).mkdir(parents=True, exist_ok=True)
             for path in files:

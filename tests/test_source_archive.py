@@ -42,9 +42,11 @@ def archive(repository: Path, folder: Path) -> Path:
 def test_what_is_in_it(repository: Path, tmp_path: Path) -> None:
     with tarfile.open(archive(repository, tmp_path)) as tar:
         names = {name.partition("/")[2] for name in tar.getnames()}
-    wanted = {name for name in tracked(repository) if name.startswith(("runtime/", "toolkit/", "training/"))}
+    folders = ("ios_harness/", "runtime/", "toolkit/", "training/")
+    wanted = {name for name in tracked(repository) if name.startswith(folders)}
     assert wanted <= names
-    assert {"setup.py", "LICENSE", "examples/demo_picture.png", "examples/resnest_small_cifar10.pt"} <= names
+    assert {"setup.py", "LICENSE", "Package.swift"} <= names
+    assert {"examples/demo_picture.png", "examples/resnest_small_cifar10.pt"} <= names
     assert not [name for name in names if name.endswith((".so", ".pyc"))]
 
 
@@ -68,3 +70,5 @@ def test_it_is_compiled_and_used(repository: Path, tmp_path: Path) -> None:
     assert all(Path(path).is_relative_to(installed) for path in found), found
     shown = run(tmp_path, sys.executable, "-m", "mdeploy", "demo", "-o", "out", PYTHONPATH=str(installed))
     assert "agree with PyTorch" in shown
+    package = ("-m", "mdeploy", "package", "out", "--target", "ios")
+    assert "-ios.zip" in run(tmp_path, sys.executable, *package, PYTHONPATH=str(installed))

@@ -271,7 +271,7 @@ def package(
         mdeploy.package("mdeploy-out", "android") # (Path("NAME-android.zip"),)
 
     Args:
-        target: ``android`` or ``host``.
+        target: ``android``, ``ios`` or ``host``.
         output: the folder of the packages.
         apk: also make NAME.apk; None makes it where the app's compiled base is there.
         keystore: sign the app with the key in this PEM or PKCS #12 file.

@@ -70,7 +70,7 @@ def test_json(tiny_artifact: Artifact, capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["--target", "ios"], 5, "makes no iOS package"),
+        (["--target", "ios", "--apk"], 2, "--apk"),
         (["--target", "windows"], 2, "windows"),
         ([], 2, "--target"),
         (["--target", "host", "--apk"], 2, "--apk"),

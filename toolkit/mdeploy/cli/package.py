@@ -13,14 +13,13 @@ from mdeploy.cli import options
 __all__ = ["command"]
 
 
-@click.command("package", short_help="Make what goes onto a phone: a zip, and an app for Android.")
+@click.command("package", short_help="Make what goes onto a phone: a zip, and an app.")
 @options.artifact_argument
 @click.option(
     "--target",
     type=click.Choice(["android", "ios", "host"]),
-    metavar="[android|host]",
     required=True,
-    help="What the package is to run on. There is no package for iOS yet: ios ends with exit code 5.",
+    help="What the package is to run on.",
 )
 @options.output_option("Directory for the packages.")
 @click.option("--apk/--no-apk", default=None, help="Also make NAME.apk, the app. Default: where its base is installed.")
@@ -30,11 +29,13 @@ def command(artifact: Path, target: str, output: Path, apk: bool | None, keystor
     """Make what goes onto a phone.
 
     ARTIFACT is the directory that convert wrote (default: mdeploy-out). NAME-android.zip holds the harness for each
-    ABI, the nets, the manifest, golden vectors and a run script for adb; NAME.apk is the same as an app. Equal inputs
-    give equal bytes.
+    ABI, the nets, the manifest, golden vectors and a run script for adb; NAME.apk is the same as an app. NAME-ios.zip
+    is a Swift package with the nets and the runtime's sources, and an app that Xcode opens. Equal inputs give equal
+    bytes.
 
     \b
     mdeploy package --target android
+    mdeploy package --target ios
     mdeploy package my-artifact --target host -o packages
     mdeploy package --target android --apk --keystore release.p12
     """

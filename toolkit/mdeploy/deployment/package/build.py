@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The mdeploy authors
 # SPDX-License-Identifier: Apache-2.0
-"""``NAME-android.zip`` and ``NAME-host.zip``: harnesses, nets, manifest, golden vectors and a run script."""
+"""``NAME-TARGET.zip``: nets, manifest, golden vectors, and what runs them: harnesses and a script, or Swift."""
 
 from __future__ import annotations
 
@@ -9,14 +9,15 @@ from pathlib import Path
 
 from mdeploy.deployment.package.archive import Entry, write_zip
 from mdeploy.deployment.package.cross import ANDROID_ABIS, HARNESS, harnesses, host_abi
+from mdeploy.deployment.package.ios import ios_entries
 from mdeploy.deployment.package.layout import HARNESS_ARGUMENTS, payload
-from mdeploy.errors import UnavailableError, UsageError
+from mdeploy.errors import UsageError
 from mdeploy.formats.artifact import Artifact
 from mdeploy.progress import Tell, quiet
 
 __all__ = ["TARGETS", "build_zip"]
 
-TARGETS = ("android", "host")
+TARGETS = ("android", "host", "ios")
 """What can be built here."""
 
 _STORED_SUFFIXES = {".pb", ".npy"}
@@ -59,29 +60,32 @@ when the phone asks; `adb devices` then lists it as "device".
 
 
 def build_zip(artifact: Artifact, target: str, folder: Path, tell: Tell = quiet) -> Path:
-    """Write ``folder/NAME-TARGET.zip`` and return it. ``target`` is ``android`` or ``host``.
+    """Write ``folder/NAME-TARGET.zip`` and return it. ``target`` is one of ``TARGETS``.
 
     The same artifact and harnesses give the same bytes.
 
     Raises:
         UsageError: there is no such target.
-        UnavailableError: it cannot be built in this version, or a harness is missing.
+        UnavailableError: a harness is missing, or for iOS the sources.
         InputError: the place cannot be written.
     """
-    if target == "ios":
-        raise UnavailableError("--target ios: this version of mdeploy makes no iOS package; android and host are there")
     if target not in TARGETS:
         raise UsageError(f"--target {target}: must be {' or '.join(TARGETS)}")
     path = folder / f"{artifact.name}-{target}.zip"
+    entries = ios_entries(artifact, path.name) if target == "ios" else _entries(artifact, target, path.name, tell)
+    tell(f"writing {path}")
+    write_zip(path, entries)
+    return path
+
+
+def _entries(artifact: Artifact, target: str, file: str, tell: Tell) -> list[Entry]:
     executables = harnesses(ANDROID_ABIS, tell) if target == "android" else _host(tell)
     entries = [Entry(f"{abi}/{HARNESS}", executable, executable=True) for abi, executable in executables.items()]
     for name, source in payload(artifact).items():
         entries.append(Entry(name, source, stored=source.suffix in _STORED_SUFFIXES))
     entries.append(Entry("run.sh", _script(target, next(iter(executables))).encode(), executable=True))
-    entries.append(Entry("README.md", _readme(artifact.name, target, path.name, list(executables)).encode()))
-    tell(f"writing {path}")
-    write_zip(path, entries)
-    return path
+    entries.append(Entry("README.md", _readme(artifact.name, target, file, list(executables)).encode()))
+    return entries
 
 
 def _host(tell: Tell) -> dict[str, Path]:

@@ -41,7 +41,8 @@ def _click_type(flag: MeasureFlag) -> dict[str, Any]:
     "devices",
     multiple=True,
     metavar="D",
-    help="local (default), qemu[:ABI], adb[:SERIAL] or adb:all; again for more. `mdeploy devices` lists them.",
+    help="local (default), qemu[:ABI], adb[:SERIAL], adb:all or apple[:UDID]; again for more. `mdeploy devices` lists "
+    "them.",
 )
 @click.option("--app", is_flag=True, help="Run in the installed app instead of an adb shell.")
 @_measure_options
@@ -81,6 +82,7 @@ def command(
     mdeploy bench --threads 1 --runs 50 --profile
     mdeploy bench --device qemu
     mdeploy bench --device adb:all --sustained 10
+    mdeploy bench --device apple
     mdeploy bench main-out --against change-out --pairs 10
     """
     from mdeploy.cli.show.bench import print_outcomes

@@ -16,7 +16,8 @@ __all__ = ["command"]
 @click.command("devices", short_help="List the devices that bench can use.")
 @options.json_option
 def command(as_json: bool) -> None:
-    """List the devices that bench can use: this machine, emulators, and Android devices that adb sees.
+    """List the devices that bench can use: this machine, emulators, Android devices that adb sees and, on a
+    Mac with Xcode, iPhones and running simulators.
 
     \b
     mdeploy devices

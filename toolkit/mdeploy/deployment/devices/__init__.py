@@ -19,8 +19,9 @@ Opener = Callable[[], Device]
 def list_devices() -> list[DeviceInfo]:
     """Every device that can be named, usable or not."""
     from mdeploy.deployment.devices.adb import adb_devices
+    from mdeploy.deployment.devices.apple import apple_infos
 
-    return [local_info(), *qemu_infos(), *adb_devices()]
+    return [local_info(), *qemu_infos(), *adb_devices(), *apple_infos()]
 
 
 def openers(selector: str) -> list[tuple[str, Opener]]:
@@ -43,7 +44,7 @@ def openers(selector: str) -> list[tuple[str, Opener]]:
         from mdeploy.deployment.devices.adb import AdbDevice, select_serials
 
         return [(f"adb:{serial}", _opener(AdbDevice, serial)) for serial in select_serials(detail or None)]
-    raise UsageError(f"--device {selector}: must be local, qemu[:ABI] or adb[:SERIAL|:all]")
+    raise UsageError(f"--device {selector}: must be local, qemu[:ABI], adb[:SERIAL|:all] or apple[:UDID]")
 
 
 def _opener(kind: Callable[[str], Device], serial: str) -> Opener:

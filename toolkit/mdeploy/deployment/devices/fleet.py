@@ -66,6 +66,11 @@ def bench_all(
         UnavailableError: a selector names no device.
         InputError: ``folder`` cannot be written.
     """
+    apples = [selector for selector in selectors if selector.partition(":")[0] == "apple"]
+    if apples:
+        if len(apples) < len(selectors) or app or keystore is not None:
+            raise UsageError("--device apple runs in its own app: it goes with no other device, --app or --keystore")
+        return _bench_apples(artifact, apples, options, folder, tell)
     named = dict(pair for selector in selectors for pair in openers(selector))
     if app and not all(name.startswith("adb:") for name in named):
         raise UsageError("--app runs in the installed app: it needs --device adb[:SERIAL|:all]")
@@ -107,6 +112,17 @@ def _bench_apps(
 
         outcomes = _parallel({name: partial(run, name) for name in names})
     return [_keep(outcomes[name], artifact, folder, "-app") for name in names]
+
+
+def _bench_apples(
+    artifact: Artifact, selectors: Sequence[str], options: BenchOptions, folder: Path, tell: Tell
+) -> list[Outcome]:
+    from mdeploy.deployment.devices.apple import bench_apple, select_apple
+
+    devices = {f"apple:{found.udid}": found for found in (select_apple(s[6:] or None) for s in selectors)}
+    check_writable(folder)
+    outcomes = _parallel({name: partial(bench_apple, artifact, one, options, tell) for name, one in devices.items()})
+    return [_keep(outcomes[name], artifact, folder, "") for name in devices]
 
 
 def _parallel(jobs: dict[str, Callable[[], Report]]) -> dict[str, Outcome]:

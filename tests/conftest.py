@@ -18,6 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_configure(config: pytest.Config) -> None:
     # What tests measure does not belong into the user's history.
     os.environ["MDEPLOY_DB"] = str(Path(tempfile.mkdtemp(prefix="mdeploy-tests-")) / "history.db")
+    # What golden cases reach takes as long to measure as the rest of a conversion, and tests convert by the hundred: it
+    # is measured by the tests that are about it.
+    os.environ.setdefault("MDEPLOY_COVERAGE", "0")
     # Nor does the width of the terminal that the tests are started from decide how what they read is laid out.
     os.environ.pop("COLUMNS", None)
     # Converters of gigabytes that lie in the user's cache would make every test with all runtimes slow: those backends

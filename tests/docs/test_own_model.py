@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 import shlex
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,6 @@ from PIL import Image
 from torch import nn
 
 from mdeploy.cli.main import run
-from mdeploy.conversion import model
 from mdeploy.formats.artifact import Artifact
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,14 +27,6 @@ SMALL = {
     "timm:mobilenetv3_large_100": "timm:test_resnet",
 }
 CLASSES = ("cat", "dog", "eel")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_coverage() -> Iterator[None]:
-    """What golden cases reach is tested elsewhere, and measuring it takes half a minute for each net."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model, "_cover", lambda *_: None)
-        yield
 
 
 def block(mark: str, language: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import io
 import json
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,6 @@ from mdeploy.comparison.pipeline.picture import draw_pipeline
 from mdeploy.comparison.pipeline.run import PipelineReport, run_pipeline
 from mdeploy.comparison.pipeline.source import SourceTransform, source_stages
 from mdeploy.comparison.request import ParityRequest
-from mdeploy.conversion import model
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.conversion.preprocessing import PreprocessingFlags, preprocessed
 from mdeploy.conversion.sources import SourceOptions
@@ -57,14 +56,6 @@ READY = transform()
 FLAGS = PreprocessingFlags(
     short_side=36, crop=(33, 33), interpolation="bicubic", mean=(0.5, 0.4, 0.3), std=(0.2, 0.3, 0.25)
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_coverage() -> Iterator[None]:
-    """What golden cases reach is tested elsewhere, and measuring it takes half a minute for each net."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model, "_cover", lambda *_: None)
-        yield
 
 
 @pytest.fixture(scope="module")

@@ -38,7 +38,9 @@ SPEC = InputSpec("input", (1, 3, 8, 8), "float32", "NCHW", "rgb")
 @pytest.fixture(scope="module")
 def bundled(bundled_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Artifact:
     """The trained net that comes with the project, where many channels rest."""
-    return convert(bundled_checkpoint, ConvertOptions(output=tmp_path_factory.mktemp("bundled") / "out")).artifact
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MDEPLOY_COVERAGE", "1")
+        return convert(bundled_checkpoint, ConvertOptions(output=tmp_path_factory.mktemp("bundled") / "out")).artifact
 
 
 def seen(artifact: Artifact) -> tuple[float, float]:

@@ -21,6 +21,7 @@ from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
+from mdeploy.conversion import coverage
 from mdeploy.conversion.coverage import Covered, cover_graph, cover_nets
 from mdeploy.conversion.damage import blaming_the_file
 from mdeploy.conversion.double import answers_in_double
@@ -166,7 +167,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
         writer.add_file(INIT_NET, nets.init_bytes)
         writer.add_file(PREDICT_NET, nets.predict_bytes)
         progress("seeing which weights the golden cases reach")
-        covered = _cover(model_onnx, nets, manifest, cases, references, progress)
+        covered = _cover(model_onnx, nets, manifest, cases, references, progress) if coverage.is_wanted() else None
         if covered is not None:
             manifest = replace(manifest, coverage=covered.coverage)
             added = [_reference(loaded, answering, case.inputs) for case in covered.added]

@@ -25,6 +25,7 @@ from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import operator_macs
 from mdeploy.caffe2.normalise import normalise, pack, refuse_operators
 from mdeploy.caffe2.pair import NetPair, blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
+from mdeploy.conversion import coverage
 from mdeploy.conversion.coverage import cover_nets
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
@@ -98,8 +99,8 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
         names = outputs(predict)
         meanings = [output_meaning(predict, blob) for blob in names]
         macs = sum(operator_macs(op, seen) or 0 for op in predict.op)
-        covered = cover_nets(written, meanings, specs, cases, macs, progress)
-        cases.extend(covered.added)
+        covered = cover_nets(written, meanings, specs, cases, macs, progress) if coverage.is_wanted() else None
+        cases.extend(covered.added if covered else ())
         reference, messages = _choose_reference()
         if reference == "caffe2":
             answers = _caffe2_answers(_on_cpu(given), written, names, specs, cases)
@@ -135,7 +136,7 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
                 parameters=_parameters(written, specs),
                 macs=macs,
                 reference=reference,
-                coverage=covered.coverage,
+                coverage=covered.coverage if covered else None,
             )
         )
     return Conversion(artifact, (*changes, *messages))

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from safetensors.torch import save_file
 from torch import nn
 
 from mdeploy.backends.torch import find_source
-from mdeploy.conversion import model
 from mdeploy.conversion.model import ConvertOptions, convert
 from mdeploy.conversion.preprocessing import PreprocessingFlags
 from mdeploy.conversion.sources import SourceOptions, open_source
@@ -24,14 +22,6 @@ from mdeploy.conversion.sources.sniff import check_source
 from mdeploy.errors import InputError, UnavailableError, UsageError
 
 NAMES = ["cat", "dog", "eel"]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def without_coverage() -> Iterator[None]:
-    """What golden cases reach is tested elsewhere, and measuring it takes half a minute for each net."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(model, "_cover", lambda *_: None)
-        yield
 
 
 @pytest.fixture

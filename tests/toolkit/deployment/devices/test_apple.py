@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """``bench --device apple`` against a stand-in for Xcode's tools whose app is the Swift package's own, run on Linux.
 
-What devicectl and simctl answer is written after their documentation: no iPhone and no Mac has been at the other end.
+What devicectl and simctl answer is written from what we know of their format: no iPhone and no Mac has been at the other end.
 """
 
 from __future__ import annotations

@@ -70,5 +70,5 @@ def test_it_is_compiled_and_used(repository: Path, tmp_path: Path) -> None:
     assert all(Path(path).is_relative_to(installed) for path in found), found
     shown = run(tmp_path, sys.executable, "-m", "mdeploy", "demo", "-o", "out", PYTHONPATH=str(installed))
     assert "agree with PyTorch" in shown
-    package = ("-m", "mdeploy", "package", "out", "--target", "ios")
+    package = ("-m", "mdeploy", "package", "out/resnest_small_cifar10", "--target", "ios")
     assert "-ios.zip" in run(tmp_path, sys.executable, *package, PYTHONPATH=str(installed))

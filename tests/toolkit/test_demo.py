@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import zipfile
@@ -17,9 +18,10 @@ from mdeploy.demo import Demo, bundled
 from mdeploy.errors import UnavailableError
 
 
-def test_the_whole_way(tmp_path: Path) -> None:
+def test_the_whole_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = [sys.executable, "-m", "mdeploy", "demo", "-o", "out"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "MDEPLOY_COVERAGE": "1"}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     out = done.stdout
@@ -39,6 +41,7 @@ def test_the_whole_way(tmp_path: Path) -> None:
     assert "predict_net.pb" in zipfile.ZipFile(path).namelist()
     assert "mdeploy package out/resnest_small_cifar10 --target android" in out
 
+    monkeypatch.setenv("MDEPLOY_COVERAGE", "1")
     again = Demo(tmp_path / "out").convert()  # over what is there
     assert again.artifact.path.is_dir()
     assert [entry.case for entry in again.artifact.manifest.golden] == checked

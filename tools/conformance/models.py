@@ -32,6 +32,7 @@ from mdeploy.backends.base import PrepareOptions
 from mdeploy.backends.registry import get_backend
 from mdeploy.comparison.tolerance import Tolerance, compare
 from mdeploy.conversion.model import ConvertOptions, convert
+from mdeploy.conversion.preprocessing import PreprocessingFlags
 from mdeploy.conversion.sources import SourceOptions
 from mdeploy.errors import MdeployError
 from mdeploy.models.factory import build_module
@@ -98,7 +99,9 @@ def judge(model: Model, exporter: str, backends: Sequence[str]) -> Row:
         weights = Path(place) / "weights.pt"
         torch.save(module.state_dict(), weights)
         source = SourceOptions(model.factory, model.arguments, {"": shape})
-        options = ConvertOptions(output=Path(place) / "out", source=source, exporter=exporter)
+        # Inputs of one range for every model, not what torchvision's weights would be given: the weights are random.
+        plain = PreprocessingFlags(mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0))
+        options = ConvertOptions(output=Path(place) / "out", source=source, exporter=exporter, preprocessing=plain)
         try:
             artifact = convert(weights, options).artifact
         except MdeployError as error:

@@ -9,6 +9,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def test_an_unknown_run(history: History) -> None:
 
 WRITER = """
 import sys
+import threading
 from pathlib import Path
 from mdeploy.reports.history import History
 history = History(Path(sys.argv[1]))
@@ -140,3 +142,26 @@ def test_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv(DATABASE_VARIABLE)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_path() == tmp_path / "mdeploy" / "history.db"
+
+
+def test_threads_that_make_the_file_at_once_all_write(tmp_path: Path) -> None:
+    """One sees a table of which it has not yet seen whose it is."""
+    for round_ in range(5):
+        history = History(tmp_path / f"{round_}.db")
+        barrier = threading.Barrier(8)
+        refused: list[str] = []
+
+        def add(history: History = history, barrier: threading.Barrier = barrier, refused: list[str] = refused) -> None:
+            barrier.wait()
+            try:
+                history.add("bench", "net", {}, outcome="ok", headline="")
+            except InputError as error:
+                refused.append(str(error))
+
+        threads = [threading.Thread(target=add) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert refused == []
+        assert len(history.runs()) == 8

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mdeploy import native
-from mdeploy.conversion.coverage.nets import ChangeablePair, differ
+from mdeploy.conversion.coverage.changes import differ
+from mdeploy.conversion.coverage.nets import ChangeablePair
 from mdeploy.formats.artifact import Artifact
 from mdeploy.native.images import find_images, image_input
 from mdeploy.tensors import Array

@@ -248,27 +248,20 @@ class _Extremes:
         return self._ascend(start, self._names[int(self._generator.integers(len(self._names)))], one=False)
 
     def _ascend(self, start: Inputs, name: str, one: bool) -> Iterator[tuple[Inputs, str]]:
-        import torch
+        from mdeploy.inputs.variable import FreeInputs
 
-        from mdeploy.inputs.variable import Adam, FreeInput
-
-        free = [FreeInput(spec, array) for spec, array in zip(self._specs, start, strict=True)]
-        moved = [item.variable for item in free if item.variable is not None]
-        adam = [Adam(variable) for variable in moved]
+        free = FreeInputs(self._specs, start)
         place, sign = int(self._generator.integers(1 << 30)), 1 if one or self._generator.integers(3) else -1
         what = f"towards {'one' if one else 'the largest' if sign > 0 else 'the smallest'} of {name}"
         for step in range(1, _STEPS + 1):
             try:
-                values = self._graph.values(*(item.tensor() for item in free))[name]
+                values = self._graph.values(*free.tensors())[name]
             except Exception:  # torch's own errors, of any class
                 return
             if not values.is_floating_point() or not values.requires_grad or not values.numel():
                 return
             flat = sign * values.flatten()
             aim = flat[place % flat.numel()] if one else flat.topk(min(4, flat.numel())).values.sum()
-            gradients = torch.autograd.grad(-aim, moved, allow_unused=True)
-            for moving, gradient in zip(adam, gradients, strict=True):
-                if gradient is not None:
-                    moving.step(step, gradient)
+            free.climb(aim)
             if step % 8 == 0:
-                yield tuple(item.array() for item in free), what
+                yield tuple(free.arrays()), what

@@ -17,7 +17,7 @@ from mdeploy.inputs.pixels import from_pixels
 from mdeploy.native.images import find_images, image_input
 from mdeploy.tensors import Array
 
-__all__ = ["RANDOM_SEED", "GoldenInputs", "image_inputs", "standard_inputs"]
+__all__ = ["RANDOM_SEED", "GoldenInputs", "image_inputs", "new_name", "standard_inputs"]
 
 RANDOM_SEED = 0
 
@@ -51,12 +51,17 @@ def image_inputs(specs: Sequence[InputSpec], place: Path) -> list[GoldenInputs]:
     cases: list[GoldenInputs] = []
     taken = {"zeros", "ones", "random"}
     for path in find_images([place]):
-        name = re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).strip("._-")[:80] or "picture"
-        while name in taken:
-            name += "_"
-        taken.add(name)
+        name = new_name(re.sub(r"[^A-Za-z0-9._-]+", "_", path.stem).strip("._-")[:80] or "picture", taken)
         cases.append(GoldenInputs(GoldenEntry(name, "picture", image=path.name), (image_input(path, specs[0]),)))
     return cases
+
+
+def new_name(name: str, taken: set[str]) -> str:
+    """The name of a case, lengthened where there is one of that name; it is taken from now on."""
+    while name in taken:
+        name += "_"
+    taken.add(name)
+    return name
 
 
 def _random(spec: InputSpec, generator: np.random.Generator) -> Array:

@@ -4,6 +4,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -11,7 +13,7 @@ from mdeploy.formats.manifest import InputSpec
 from mdeploy.inputs.pixels import PixelRange, from_pixels
 from mdeploy.tensors import Array
 
-__all__ = ["Adam", "FreeInput"]
+__all__ = ["FreeInput", "FreeInputs"]
 
 Tensor = torch.Tensor
 
@@ -19,7 +21,7 @@ _RATE = 0.2
 _ROUNDED = 64.0  # inputs that are no images are kept to 1/64
 
 
-class Adam:
+class _Adam:
     """Kingma and Ba's rule. (torch.optim imports torch's compiler, which takes longer than all steps do.)"""
 
     def __init__(self, variable: Tensor) -> None:
@@ -63,3 +65,34 @@ class FreeInput:
             rounded: Array = (torch.round(self.variable.detach() * _ROUNDED) / _ROUNDED).numpy()
             return rounded
         return from_pixels(np.rint(255.0 * torch.sigmoid(self.variable.detach()).double().numpy()), self._spec)
+
+
+class FreeInputs:
+    """The inputs of a net, by position, and one climb on all of them."""
+
+    def __init__(self, specs: Sequence[InputSpec], start: Sequence[Array]) -> None:
+        self._inputs = [FreeInput(spec, array) for spec, array in zip(specs, start, strict=True)]
+        self._moved = [item.variable for item in self._inputs if item.variable is not None]
+        self._adam = [_Adam(variable) for variable in self._moved]
+        self._steps = 0
+
+    @property
+    def can_move(self) -> bool:
+        """Whether any of them is a variable: integers that are no image stay as they are."""
+        return bool(self._moved)
+
+    def tensors(self) -> list[Tensor]:
+        """What the net takes, with gradients."""
+        return [item.tensor() for item in self._inputs]
+
+    def arrays(self) -> list[Array]:
+        """Where the climb has come to."""
+        return [item.array() for item in self._inputs]
+
+    def climb(self, aim: Tensor) -> None:
+        """One step towards a larger ``aim``, which was computed from ``tensors``."""
+        self._steps += 1
+        gradients = torch.autograd.grad(-aim, self._moved, allow_unused=True)
+        for moving, gradient in zip(self._adam, gradients, strict=True):
+            if gradient is not None:
+                moving.step(self._steps, gradient)

@@ -16,7 +16,7 @@ import torch
 
 from mdeploy.conversion.coverage.reach import GraphReach
 from mdeploy.formats.manifest import InputSpec
-from mdeploy.inputs.variable import Adam, FreeInput
+from mdeploy.inputs.variable import FreeInputs
 from mdeploy.tensors import Array
 
 __all__ = ["STEPS", "ascend"]
@@ -33,14 +33,12 @@ def ascend(reach: GraphReach, specs: Sequence[InputSpec], start: Sequence[Array]
     wanted = {
         key: weight * (torch.rand(weight.shape, generator=generator) < _KEPT) for key, weight in _wanted(reach).items()
     }
-    free = [FreeInput(spec, array) for spec, array in zip(specs, start, strict=True)]
-    moved = [item.variable for item in free if item.variable is not None]
-    if not moved or not wanted:
+    free = FreeInputs(specs, start)
+    if not free.can_move or not wanted:
         return list(start)
-    adam = [Adam(variable) for variable in moved]
     scales: dict[tuple[str, int], Tensor] = {}
-    for step in range(1, STEPS + 1):
-        values = reach.graph.values(*(item.tensor() for item in free))
+    for _ in range(STEPS):
+        values = reach.graph.values(*free.tensors())
         total = torch.zeros(())
         for (name, axis), weight in wanted.items():
             strength = _strength(values[name], axis)
@@ -50,11 +48,8 @@ def ascend(reach: GraphReach, specs: Sequence[InputSpec], start: Sequence[Array]
             total = total + (weight * (strength / scale).clamp(max=1.0)).sum()
         if not total.requires_grad:
             break
-        gradients = torch.autograd.grad(-total, moved, allow_unused=True)
-        for moving, gradient in zip(adam, gradients, strict=True):
-            if gradient is not None:
-                moving.step(step, gradient)
-    return [item.array() for item in free]
+        free.climb(total)
+    return free.arrays()
 
 
 def _wanted(reach: GraphReach) -> dict[tuple[str, int], Tensor]:

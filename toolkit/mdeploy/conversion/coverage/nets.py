@@ -17,15 +17,16 @@ from mdeploy import native
 from mdeploy.caffe2.messages import NetDef
 from mdeploy.caffe2.pair import NetPair, blobs_read, fill_shape
 from mdeploy.caffe2.wire import delimited, fill_operator
-from mdeploy.conversion.coverage.search import TOLERANCE, Covered
-from mdeploy.conversion.golden import GoldenInputs
+from mdeploy.conversion.coverage.changes import TOLERANCE, differ, draw_weights
+from mdeploy.conversion.coverage.search import Covered
+from mdeploy.conversion.golden import GoldenInputs, new_name
 from mdeploy.formats.coverage import Coverage, TensorReach
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
 from mdeploy.inputs.noise import RECIPES, make_input
 from mdeploy.progress import Tell, quiet
-from mdeploy.tensors import Array, element_scale
+from mdeploy.tensors import Array
 
-__all__ = ["Change", "ChangeablePair", "cover_nets", "differ"]
+__all__ = ["Change", "ChangeablePair", "cover_nets"]
 
 _SEED = 0
 _BUDGET = 2e11  # multiply-adds, of which
@@ -87,10 +88,7 @@ def _best(noise: Sequence[tuple[Array, ...]], found: Sequence[Sequence[Change]],
             return added
         for change in found[best]:
             change.noticed = True
-        name = f"noise-{best + 1}"
-        while name in taken:
-            name += "_"
-        entry = GoldenEntry(name, "random", seed=best + 1, made=RECIPES[best].made)
+        entry = GoldenEntry(new_name(f"noise-{best + 1}", taken), "random", seed=best + 1, made=RECIPES[best].made)
         added.append(GoldenInputs(entry, noise[best]))
 
 
@@ -129,17 +127,8 @@ class ChangeablePair:
 
     def draw(self, count: int, seed: int = _SEED) -> list[Change]:
         """``count`` entries, any with the same chance."""
-        if not self._weights:
-            return []
-        generator = np.random.default_rng(seed)
-        blobs = list(self._weights)
-        ends = np.cumsum([self._weights[blob][1].size for blob in blobs])
-        changes = []
-        for place in generator.integers(0, ends[-1], count):
-            which = int(np.searchsorted(ends, place, side="right"))
-            index = int(place) - (int(ends[which - 1]) if which else 0)
-            changes.append(Change(blobs[which], index, 1 if generator.integers(2) else -1))
-        return changes
+        sizes = {blob: array.size for blob, (_, array) in self._weights.items()}
+        return [Change(*drawn) for drawn in draw_weights(sizes, count, seed)]
 
     def changed(self, change: Change) -> NetPair:
         """The pair with one entry changed by the largest of its tensor."""
@@ -149,13 +138,3 @@ class ChangeablePair:
         pieces = list(self._pieces)
         pieces[place] = delimited(_OP, fill_operator(change.blob, array, packed=True))
         return NetPair(b"".join(pieces), self._nets.predict_bytes)
-
-
-def differ(expected: Sequence[Array], actual: Sequence[Array], meanings: Sequence[str]) -> bool:
-    """Whether some output moved by more than the tolerance."""
-    for left, right, meaning in zip(expected, actual, meanings, strict=True):
-        a, b = left.astype(np.float64), right.astype(np.float64)
-        scale = 1.0 if meaning == "probabilities" else element_scale(np.abs(a))
-        if not (np.abs(a - b) <= TOLERANCE * scale).all():
-            return True
-    return False

@@ -15,10 +15,10 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 
 from mdeploy.backends.optional.torch_graph import GraphModule
+from mdeploy.conversion.coverage.changes import differ, draw_weights
 from mdeploy.conversion.coverage.names import layer_name, tensor_name
 from mdeploy.formats.coverage import SilentLayer, TensorReach
 from mdeploy.tensors import Array
@@ -68,20 +68,9 @@ class GraphReach:
         self._fired: dict[str, Tensor] = {}
         self._cases = 0
         self._exact: GraphModule | None = None
-        self.drawn: list[Drawn] = self._draw(seed)
-
-    def _draw(self, seed: int) -> list[Drawn]:
-        names = list(self.weights)
-        ends = np.cumsum([self.weights[name].numel() for name in names])
-        if not names:
-            return []
-        generator = np.random.default_rng(seed)
-        drawn = []
-        for place in generator.integers(0, ends[-1], _DRAWN):
-            which = int(np.searchsorted(ends, place, side="right"))
-            start = int(ends[which - 1]) if which else 0
-            drawn.append(Drawn(names[which], int(place) - start, 1 if generator.integers(2) else -1))
-        return drawn
+        sizes = {name: tensor.numel() for name, tensor in self.weights.items()}
+        self.drawn = [Drawn(*drawn) for drawn in draw_weights(sizes, _DRAWN, seed)]
+        self._unchanged: dict[int, list[Array]] = {}
 
     @property
     def share(self) -> float:
@@ -98,8 +87,8 @@ class GraphReach:
         for name, meaning in zip(self.graph.outputs, self._meanings, strict=True):
             output = values[name]
             if output.is_floating_point() and output.requires_grad:
-                scale = 1.0 if meaning == "probabilities" else output.detach().abs().clamp(min=1.0)
-                total = total + (torch.randn(output.shape, generator=self._generator) * output / scale).sum()
+                random = torch.randn(output.shape, generator=self._generator)
+                total = total + (random * output / _scale(output.detach(), meaning)).sum()
                 elements += output.numel()
         gradients: Sequence[Tensor | None] = [None] * len(self.weights)
         if elements:
@@ -142,18 +131,15 @@ class GraphReach:
         weights = self.weights[one.name].view(-1)
         before = float(weights[one.index])
         for number in sorted(one.promised, key=lambda n: -one.promised[n])[:most]:
-            tensors = [torch.from_numpy(array.copy()) for array in cases[number]]
-            with torch.no_grad():
-                expected = self._outputs(tensors)
-                weights[one.index] = before + one.sign * self._largest[one.name]
-                try:
-                    actual = self._outputs(tensors)
-                finally:
-                    weights[one.index] = before
-            for left, right, meaning in zip(expected, actual, self._meanings, strict=True):
-                scale = 1.0 if meaning == "probabilities" else left.abs().clamp(min=1.0)
-                if not bool(((left - right).abs() <= self._tolerance * scale).all()):
-                    return True
+            if number not in self._unchanged:
+                self._unchanged[number] = self._answer(cases[number])
+            weights[one.index] = before + one.sign * self._largest[one.name]
+            try:
+                actual = self._answer(cases[number])
+            finally:
+                weights[one.index] = before
+            if differ(self._unchanged[number], actual, self._meanings, self._tolerance):
+                return True
         return False
 
     def rounding(self, inputs: Sequence[Array]) -> float:
@@ -166,12 +152,16 @@ class GraphReach:
                 made = self._exact(*(tensor.double() if tensor.is_floating_point() else tensor for tensor in tensors))
                 exact = made if isinstance(made, tuple) else (made,)
                 needed = [
-                    ((left - right).abs() / (1.0 if meaning == "probabilities" else right.abs().clamp(min=1.0))).max()
+                    ((left - right).abs() / _scale(right, meaning)).max()
                     for left, right, meaning in zip(self._outputs(tensors), exact, self._meanings, strict=True)
                 ]
         except RuntimeError:  # a cast to float32 within the graph
             return 0.0
         return max(map(float, needed), default=0.0)
+
+    def _answer(self, inputs: Sequence[Array]) -> list[Array]:
+        with torch.no_grad():
+            return [output.numpy() for output in self._outputs([torch.from_numpy(array.copy()) for array in inputs])]
 
     def _outputs(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         made = self.graph(*inputs)
@@ -207,3 +197,8 @@ class GraphReach:
             inside = (x > (-math.inf if low is None else low)) & (x < (math.inf if high is None else high))
             firing[names[0]] = inside.transpose(0, 1).flatten(1).any(1)
         return firing
+
+
+def _scale(output: Tensor, meaning: str) -> Tensor | float:
+    """What the tolerance rule measures by: see ``element_scale``."""
+    return 1.0 if meaning == "probabilities" else output.abs().clamp(min=1.0)

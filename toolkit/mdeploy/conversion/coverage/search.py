@@ -15,8 +15,9 @@ import torch
 
 from mdeploy.backends.optional.torch_graph import GraphModule
 from mdeploy.conversion.coverage.ascent import STEPS, ascend
+from mdeploy.conversion.coverage.changes import TOLERANCE
 from mdeploy.conversion.coverage.reach import GraphReach
-from mdeploy.conversion.golden import GoldenInputs
+from mdeploy.conversion.golden import GoldenInputs, new_name
 from mdeploy.errors import UnsupportedError
 from mdeploy.formats.coverage import ENOUGH, Coverage
 from mdeploy.formats.manifest import GoldenEntry, InputSpec
@@ -25,10 +26,7 @@ from mdeploy.onnx.pipeline import largest_difference
 from mdeploy.progress import Tell, quiet
 from mdeploy.tensors import Array
 
-__all__ = ["TOLERANCE", "Covered", "cover_graph"]
-
-TOLERANCE = 1e-5
-"""That of ``mdeploy parity`` where nothing else is said."""
+__all__ = ["Covered", "cover_graph"]
 
 _SEED = 0
 _BUDGET = 6e11  # multiply-adds: some 30 s on one core
@@ -155,10 +153,7 @@ class _Search:
             return False
         self._reach.take(case)
         self.measured.append(inputs)
-        name = f"{kind}-{seed}"
-        while name in self._taken:
-            name += "_"
-        self._taken.add(name)
+        name = new_name(f"{kind}-{seed}", self._taken)
         self.added.append(GoldenInputs(GoldenEntry(name, "random", seed=seed, made=made), inputs))
         self._tell(f"golden cases reach {100 * self._reach.share:.2f} % of the weights")
         return True

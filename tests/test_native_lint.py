@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tools import native_lint as native_lint_module
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,12 +19,7 @@ def lint() -> ModuleType:
     for tool in ("clang-format", "clang-tidy"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
-    spec = importlib.util.spec_from_file_location("native_lint", ROOT / "tools" / "native_lint.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return native_lint_module
 
 
 @pytest.fixture

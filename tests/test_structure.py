@@ -4,23 +4,16 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tools import structure as structure_module
 
 
 @pytest.fixture(scope="module")
 def structure(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("structure", repository / "tools" / "structure.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["structure"] = module  # dataclasses look their module up
-    spec.loader.exec_module(module)
-    return module
+    return structure_module
 
 
 def test_rooms_and_arrows(structure: ModuleType, tmp_path: Path) -> None:

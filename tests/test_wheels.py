@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from tools import wheels as wheels_module
 
 from mdeploy import api
 
@@ -31,12 +31,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def wheels(repository: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location("wheels", repository / "tools" / "wheels.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return wheels_module
 
 
 @pytest.fixture(scope="module")

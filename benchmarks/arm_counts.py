@@ -27,7 +27,6 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.table import Table
 
 from arm_counting.counting import CPU, Counts, count_inference
 from arm_counting.figures import FIGURES, compare, figures_of, write
@@ -35,7 +34,10 @@ from arm_counting.instructions import KINDS
 from arm_counting.model_cycles import CORE, model_cycles
 from arm_counting.program import harness_with_symbols
 from mdeploy import api
+from mdeploy.cli.show.output import stdout_console
+from mdeploy.cli.show.terminal import print_table
 from mdeploy.formats.artifact import Artifact
+from mdeploy.tables import Table, name, number, text
 from native_build import CACHE
 from peer_runtimes.artifacts import ROOT, prepare
 
@@ -43,17 +45,17 @@ NETS = ("bundled", "basic", "bottleneck", "resnet18", "mobilenet_v2")
 CONSOLE = Console(stderr=True)
 
 
-def open_net(name: str) -> Artifact:
+def open_net(net: str) -> Artifact:
     """The artifact of one of ``NETS``, converted anew for the bundled net, or one at that path."""
-    if name == "bundled":
+    if net == "bundled":
         CACHE.mkdir(parents=True, exist_ok=True)
         api.convert(ROOT / "examples" / "resnest_small_cifar10.pt", output=CACHE / "bundled")
         return Artifact.open(CACHE / "bundled")
-    if name in NETS:
-        return Artifact.open(prepare(name, CONSOLE.print) / "artifact")
-    if not Path(name).is_dir():
-        raise click.UsageError(f"{name}: must be an artifact's folder or one of {', '.join(NETS)}")
-    return Artifact.open(name)
+    if net in NETS:
+        return Artifact.open(prepare(net, CONSOLE.print) / "artifact")
+    if not Path(net).is_dir():
+        raise click.UsageError(f"{net}: must be an artifact's folder or one of {', '.join(NETS)}")
+    return Artifact.open(net)
 
 
 def _million(value: float) -> str:
@@ -61,56 +63,52 @@ def _million(value: float) -> str:
 
 
 def _summary(counts: dict[str, Counts], cycles: dict[str, float]) -> Table:
-    table = Table(title=f"One inference on {CPU}, one thread, counted under qemu (millions)")
-    columns = ["net", "instructions", "multiply-adds", "of these", "16-byte loads", "L1 misses", "L2 misses"]
-    for column in [*columns, f"cycles by the model of {CORE}"] if cycles else columns:
-        table.add_column(column, justify="left" if column == "net" else "right")
+    headings = ["instructions", "multiply-adds", "of these", "16-byte loads", "L1 misses", "L2 misses"]
+    headings += [f"cycles by the model of {CORE}"] if cycles else []
+    rows = []
     for net, found in counts.items():
         multiply_adds = found.kinds["multiply_add"] + found.kinds["multiply_add_half"]
         share = f"{multiply_adds / found.instructions:.2f}"
         loads, misses = found.loaded_bytes / 16, (found.l1_misses, found.l2_misses)
         rest = map(_million, (loads, *misses, *([cycles[net]] if cycles else [])))
-        table.add_row(net, *map(_million, (found.instructions, multiply_adds)), share, *rest)
-    return table
+        rows.append((net, *map(_million, (found.instructions, multiply_adds)), share, *rest))
+    title = f"One inference on {CPU}, one thread, counted under qemu (millions)"
+    return Table(title, (name("net", key=True), *map(number, headings)), rows)
 
 
 def _kinds(counts: dict[str, Counts]) -> Table:
-    table = Table(title="Instructions of each kind (millions)")
-    table.add_column("kind")
-    for net in counts:
-        table.add_column(net, justify="right")
+    rows = []
     for kind, meaning in KINDS.items():
         numbers = [found.kinds[kind] for found in counts.values()]
         if any(numbers):
-            table.add_row(f"{kind.replace('_', ' ')}: {meaning}", *map(_million, numbers))
-    return table
+            rows.append((f"{kind.replace('_', ' ')}: {meaning}", *map(_million, numbers)))
+    return Table("Instructions of each kind (millions)", (text("kind", key=True), *map(number, counts)), rows)
 
 
-def _hottest(net: str, found: Counts, number: int) -> Table:
-    table = Table(title=f"{net}: the blocks of code with most instructions")
-    for column in ("function", "at", "share", "length", "multiply-adds", "loads", "L1 misses", "L2 misses"):
-        table.add_column(column, justify="left" if column in ("function", "at") else "right", overflow="fold")
-    for block in found.blocks[:number]:
+def _hottest(net: str, found: Counts, most: int) -> Table:
+    rows = []
+    for block in found.blocks[:most]:
         kinds = block.kinds
         numbers = (len(block.code), kinds["multiply_add"] + kinds["multiply_add_half"])
         each = (block.loaded_bytes / 16 / block.runs, block.l1_misses / block.runs, block.l2_misses / block.runs)
         share = f"{block.instructions / found.instructions:.1%}"
         cells = (*map(str, numbers), *(f"{value:.2f}" for value in each))
-        table.add_row(block.symbol, f"{block.address:#x}", share, *cells)
-    return table
+        rows.append((block.symbol, f"{block.address:#x}", share, *cells))
+    figures = ("share", "length", "multiply-adds", "loads", "L1 misses", "L2 misses")
+    columns = (text("function", key=True), name("at"), *map(number, figures))
+    return Table(f"{net}: the blocks of code with most instructions", columns, rows)
 
 
-def _functions(net: str, found: Counts, number: int) -> Table:
-    table = Table(title=f"{net}: the functions with most instructions")
-    table.add_column("function", overflow="fold")
-    table.add_column("share", justify="right")
-    for function, instructions in list(found.functions.items())[:number]:
-        table.add_row(function, f"{instructions / found.instructions:.1%}")
-    return table
+def _functions(net: str, found: Counts, most: int) -> Table:
+    rows = [
+        (function, f"{instructions / found.instructions:.1%}")
+        for function, instructions in list(found.functions.items())[:most]
+    ]
+    return Table(f"{net}: the functions with most instructions", (text("function", key=True), number("share")), rows)
 
 
 def _as_json(net: str, found: Counts, blocks: int) -> dict[str, Any]:
-    names = ("instructions", "loaded_bytes", "stored_bytes", "l1_misses", "l2_misses")
+    members = ("instructions", "loaded_bytes", "stored_bytes", "l1_misses", "l2_misses")
     hottest = [
         {
             "function": block.symbol,
@@ -122,7 +120,7 @@ def _as_json(net: str, found: Counts, blocks: int) -> dict[str, Any]:
         }
         for block in found.blocks[:blocks]
     ]
-    result = {"net": net, "cpu": CPU, **{name: getattr(found, name) for name in names}}
+    result = {"net": net, "cpu": CPU, **{member: getattr(found, member) for member in members}}
     return {**result, "kinds": found.kinds, "functions": found.functions, "blocks": hottest}
 
 
@@ -155,12 +153,11 @@ def main(
             more = {"model_cycles": modelled[net], "model": CORE} if cycles else {}
             click.echo(json.dumps({**_as_json(net, counts[net], blocks), **more}))
     if not as_json:
-        console = Console(width=None if sys.stdout.isatty() else 120)  # a pipe has 80 columns, too few for the tables
-        console.print(_summary(counts, modelled))
-        console.print(_kinds(counts))
+        tables = [_summary(counts, modelled), _kinds(counts)]
         for net, found in counts.items() if blocks else ():
-            console.print(_hottest(net, found, blocks))
-            console.print(_functions(net, found, blocks))
+            tables += [_hottest(net, found, blocks), _functions(net, found, blocks)]
+        for table in tables:
+            print_table(table, stdout_console())
     if write_figures:
         write({net: figures_of(found) for net, found in counts.items()})
     if check:

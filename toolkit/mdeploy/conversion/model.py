@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -21,8 +21,7 @@ from mdeploy.caffe2.check import check_nets
 from mdeploy.caffe2.macs import count_macs
 from mdeploy.caffe2.pair import NetPair
 from mdeploy.caffe2.translate import refuse_inputs, refuse_unknown_operators, translate
-from mdeploy.conversion import coverage
-from mdeploy.conversion.coverage import Covered, cover_graph, cover_nets
+from mdeploy.conversion.coverage import Covered, cover_graph, cover_nets, coverage_is_wanted
 from mdeploy.conversion.damage import blaming_the_file
 from mdeploy.conversion.double import answers_in_double
 from mdeploy.conversion.finite import check_finite
@@ -167,7 +166,7 @@ def convert(path: Path, options: ConvertOptions | None = None, progress: Tell = 
         writer.add_file(INIT_NET, nets.init_bytes)
         writer.add_file(PREDICT_NET, nets.predict_bytes)
         progress("seeing which weights the golden cases reach")
-        covered = _cover(model_onnx, nets, manifest, cases, references, progress) if coverage.is_wanted() else None
+        covered = _cover(model_onnx, nets, manifest, cases, references, progress) if coverage_is_wanted() else None
         if covered is not None:
             manifest = replace(manifest, coverage=covered.coverage)
             added = [_reference(loaded, answering, case.inputs) for case in covered.added]
@@ -254,21 +253,26 @@ def _check_export(
     exported: Export, model: ir.Model, cases: Sequence[GoldenInputs], references: Sequence[Sequence[Array]]
 ) -> None:
     """Every golden case: a branch on the data that the exporter settled may not show on random pixels."""
-    session = PlainSession(model, "the exported graph")
+    given, wanted = len(model.graph.outputs), len(references[0])
+    if given != wanted:
+        raise CheckFailed(f"the {exported.exporter} exporter wrote {given} outputs, PyTorch gives {wanted}")
+    for case, difference in _beyond(PlainSession(model, "the exported graph"), cases, references):
+        other = "torchscript" if exported.exporter == "dynamo" else "dynamo"
+        raise CheckFailed(
+            f"the graph of the {exported.exporter} exporter does not compute what PyTorch does: it differs by "
+            f"{difference:.3g} on the case {case.entry.case}; if the model branches on its data, write the branch "
+            f"with torch.where; else try --exporter {other}"
+        )
+
+
+def _beyond(
+    session: PlainSession, cases: Sequence[GoldenInputs], references: Sequence[Sequence[Array]]
+) -> Iterator[tuple[GoldenInputs, float]]:
+    """Cases on which a graph differs from what the source answered by more than exporting may, and by how much."""
     for case, reference in zip(cases, references, strict=True):
-        outputs = session.run(case.inputs)
-        if len(outputs) != len(reference):
-            raise CheckFailed(
-                f"the {exported.exporter} exporter wrote {len(outputs)} outputs, PyTorch gives {len(reference)}"
-            )
-        difference, allowed = largest_difference([reference], [outputs])
+        difference, allowed = largest_difference([reference], [session.run(case.inputs)])
         if not difference <= allowed * _EXPORT_SLACK:
-            other = "torchscript" if exported.exporter == "dynamo" else "dynamo"
-            raise CheckFailed(
-                f"the graph of the {exported.exporter} exporter does not compute what PyTorch does: it differs by "
-                f"{difference:.3g} on the case {case.entry.case}; if the model branches on its data, write the branch "
-                f"with torch.where; else try --exporter {other}"
-            )
+            yield case, difference
 
 
 def _cover(
@@ -293,14 +297,13 @@ def _cover(
 
 def _check_added(model_onnx: bytes, cases: Sequence[GoldenInputs], references: Sequence[Sequence[Array]]) -> None:
     """The cases that were added came after the exporter and the passes were checked."""
-    session = PlainSession(onnx.ModelProto.FromString(model_onnx), MODEL_ONNX)
-    for case, reference in zip(cases, references, strict=True):
-        difference, allowed = largest_difference([reference], [session.run(case.inputs)])
-        if not difference <= allowed * _EXPORT_SLACK:
-            raise CheckFailed(
-                f"what was converted does not compute what the source does: it differs by {difference:.3g} on the case "
-                f"{case.entry.case} ({case.entry.made}); try the other --exporter"
-            )
+    for case, difference in _beyond(
+        PlainSession(onnx.ModelProto.FromString(model_onnx), MODEL_ONNX), cases, references
+    ):
+        raise CheckFailed(
+            f"what was converted does not compute what the source does: it differs by {difference:.3g} on the case "
+            f"{case.entry.case} ({case.entry.made}); try the other --exporter"
+        )
 
 
 def _check_shapes(model: ir.Model, reference: Sequence[Array]) -> None:

@@ -25,8 +25,7 @@ from mdeploy.caffe2.files import find_pair, init_beside, is_net, read_net
 from mdeploy.caffe2.macs import operator_macs
 from mdeploy.caffe2.normalise import normalise, pack, refuse_operators
 from mdeploy.caffe2.pair import NetPair, blobs_read, input_shapes, output_meaning, outputs, reads_nhwc
-from mdeploy.conversion import coverage
-from mdeploy.conversion.coverage import cover_nets
+from mdeploy.conversion.coverage import cover_nets, coverage_is_wanted
 from mdeploy.conversion.golden import GoldenInputs, image_inputs, standard_inputs
 from mdeploy.conversion.labels import check_labels, read_labels
 from mdeploy.conversion.memory import enough_memory
@@ -99,7 +98,7 @@ def import_nets(given: NetPair, options: ConvertOptions, progress: Tell = quiet)
         names = outputs(predict)
         meanings = [output_meaning(predict, blob) for blob in names]
         macs = sum(operator_macs(op, seen) or 0 for op in predict.op)
-        covered = cover_nets(written, meanings, specs, cases, macs, progress) if coverage.is_wanted() else None
+        covered = cover_nets(written, meanings, specs, cases, macs, progress) if coverage_is_wanted() else None
         cases.extend(covered.added if covered else ())
         reference, messages = _choose_reference()
         if reference == "caffe2":

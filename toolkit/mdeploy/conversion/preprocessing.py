@@ -4,23 +4,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mdeploy.errors import UsageError
+from mdeploy.figures import plural
 from mdeploy.formats.artifact import Artifact, ArtifactWriter
 from mdeploy.formats.manifest import InputSpec
-from mdeploy.formats.preprocessing import Preprocessing, installed_arithmetic, scale_as_mean_and_std
+from mdeploy.formats.preprocessing import (
+    CLIP,
+    HALF,
+    IMAGENET,
+    Preprocessing,
+    installed_arithmetic,
+    scale_as_mean_and_std,
+)
 
 __all__ = ["PRESETS", "PreprocessingFlags", "preprocessed", "rewrite_artifact"]
 
 Size = tuple[int, int]
 Colour = tuple[int, int, int]
 
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 _CIFAR10 = ((0.4914, 0.4822, 0.4465), (0.247, 0.2435, 0.2616))
 
 
@@ -34,10 +38,10 @@ class _Preset:
 
 
 PRESETS = {
-    "imagenet": _Preset(*_IMAGENET),
-    "imagenet-bicubic": _Preset(*_IMAGENET, "bicubic"),
-    "inception": _Preset(*_HALF),
-    "clip": _Preset(*_CLIP, "bicubic", 1.0),
+    "imagenet": _Preset(*IMAGENET),
+    "imagenet-bicubic": _Preset(*IMAGENET, "bicubic"),
+    "inception": _Preset(*HALF),
+    "clip": _Preset(*CLIP, "bicubic", 1.0),
     "cifar10": _Preset(*_CIFAR10, margin=None),
 }
 
@@ -69,7 +73,7 @@ class PreprocessingFlags:
 
     def check(self) -> None:
         """What contradicts itself, whatever the net is. Raises ``UsageError``."""
-        if sum(value is not None for value in (self.short_side or self.size, self.letterbox)) > 1:
+        if (self.short_side or self.size) and self.letterbox:
             raise UsageError("--resize and --letterbox exclude each other")
         if self.scale not in (None, "0-1") and (self.mean or self.std or self.preset):
             raise UsageError(f"--scale {self.scale} leaves no room for mean and std, which are on the scale 0-1")
@@ -90,7 +94,7 @@ def preprocessed(spec: InputSpec, flags: PreprocessingFlags) -> InputSpec:
     spec = _normalised(spec, flags)
     if not flags.says_more:
         return spec
-    how = _start(spec)
+    how = spec.described(installed_arithmetic())
     preset = PRESETS.get(flags.preset or "")
     assert spec.image_size is not None
     height, width = spec.image_size
@@ -135,16 +139,6 @@ def rewrite_artifact(path: Path, flags: PreprocessingFlags) -> Artifact:
         return writer.finish(replace(manifest, inputs=inputs), golden=manifest.golden)
 
 
-def _start(spec: InputSpec) -> Preprocessing:
-    """What the input says already, in the words of ``Preprocessing``."""
-    if spec.preprocessing is not None:
-        return spec.preprocessing
-    new = Preprocessing(installed_arithmetic(), crop=spec.crop)
-    if spec.resize is None:
-        return new
-    return replace(new, interpolation=spec.resize.mode, short_side=spec.resize.short_side, size=spec.resize.size)
-
-
 def _normalised(spec: InputSpec, flags: PreprocessingFlags) -> InputSpec:
     channels = spec.channels
     preset = PRESETS.get(flags.preset or "")
@@ -154,7 +148,7 @@ def _normalised(spec: InputSpec, flags: PreprocessingFlags) -> InputSpec:
     std = flags.std or (None if preset is None else preset.std)
     for name, values in (("mean", mean), ("std", std)):
         if values is not None and len(values) != channels:
-            raise UsageError(f"--{name} has {_count(values)}, input {spec.name} has {channels} channels")
+            raise UsageError(f"--{name} has {plural(len(values), 'value')}, input {spec.name} has {channels} channels")
     if mean is not None or std is not None:
         how = spec.preprocessing
         if how is not None and how.scale != "0-1":  # then the input's mean and std are the scale's own
@@ -175,7 +169,3 @@ def _check_size(how: Preprocessing, net: Size) -> None:
         raise UsageError(f"the image ends at {end[0]}x{end[1]} (height x width), but the net takes {wanted}")
     if end is None and how.short_side is not None and how.short_side != min(net):
         raise UsageError(f"--resize {how.short_side} leaves images larger than the net's {wanted}; add --crop {wanted}")
-
-
-def _count(values: Sequence[float]) -> str:
-    return f"{len(values)} value" + ("" if len(values) == 1 else "s")

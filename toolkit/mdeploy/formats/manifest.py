@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -107,6 +107,15 @@ class InputSpec(TensorSpec):
     def channels(self) -> int:
         """Of an image."""
         return self.shape[1 if self.layout == "NCHW" else 3]
+
+    def described(self, arithmetic: str) -> Preprocessing:
+        """``preprocessing``; where there is none, what ``resize`` and ``crop`` say, computed by ``arithmetic``."""
+        if self.preprocessing is not None:
+            return self.preprocessing
+        new = Preprocessing(arithmetic, crop=self.crop)
+        if self.resize is None:
+            return new
+        return replace(new, interpolation=self.resize.mode, short_side=self.resize.short_side, size=self.resize.size)
 
     @classmethod
     def from_json(cls, data: Any, where: str) -> InputSpec:

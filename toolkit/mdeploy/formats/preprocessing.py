@@ -19,6 +19,9 @@ from mdeploy.formats import typed
 
 __all__ = [
     "ARITHMETICS",
+    "CLIP",
+    "HALF",
+    "IMAGENET",
     "INTERPOLATIONS",
     "SCALES",
     "Preprocessing",
@@ -29,6 +32,11 @@ __all__ = [
 INTERPOLATIONS = ("nearest", "box", "bilinear", "bicubic", "lanczos")
 ARITHMETICS = ("pillow", "pillow-12", "tensor")
 SCALES = ("0-1", "0-255", "-1-1")
+
+# Mean and std that many models share, on the scale 0 to 1, in the order rgb.
+IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
+CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 from torch import nn
 
 from mdeploy.errors import InputError
-from mdeploy.models import timm_models
+from mdeploy.models.libraries import TIMM, is_torchvision
 from mdeploy.models.snapshot import PROCESSOR, Snapshot
 from mdeploy.models.timm_models import brought_by_timm, timm_transform
-from mdeploy.models.torchvision_models import brought_by_torchvision, is_torchvision
+from mdeploy.models.torchvision_models import brought_by_torchvision
 from mdeploy.models.transform import Brought
 from mdeploy.models.transformers_models import processor_transform
 
@@ -23,8 +23,8 @@ def brought_by(spec: str, module: nn.Module, sha256: str, size: Size | None, sna
     """What the model brings along, for an input of ``size``; a snapshot's own files go before its library."""
     if snapshot is not None and (snapshot.processor is not None or snapshot.timm_architecture is not None):
         return _by_snapshot(snapshot, size)
-    if spec.startswith(timm_models.PREFIX):
-        return brought_by_timm(module, spec.removeprefix(timm_models.PREFIX), size)
+    if spec.startswith(TIMM):
+        return brought_by_timm(module, spec.removeprefix(TIMM), size)
     if is_torchvision(spec):
         return brought_by_torchvision(spec.rpartition(":")[2], sha256, size)
     return Brought()

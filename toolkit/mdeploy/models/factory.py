@@ -20,6 +20,7 @@ from torch import nn
 from mdeploy.errors import InputError, MdeployError, UnavailableError, UsageError, named_line
 from mdeploy.models import timm_models, transformers_models
 from mdeploy.models.fit import Tensors, fill
+from mdeploy.models.libraries import TIMM, TRANSFORMERS
 
 __all__ = ["build_module", "filled_module", "made_by"]
 
@@ -32,7 +33,7 @@ def filled_module(
     ``folder`` holds the config.json that transformers makes its models by. Raises ``InputError`` where the factory
     fails or the weights do not fit, ``UnavailableError`` where the library that is named is not installed.
     """
-    if spec.startswith(transformers_models.PREFIX):
+    if spec.startswith(TRANSFORMERS):
         return transformers_models.filled(spec, tensors, where, folder)
     module = build_module(spec, arguments)
     return module, fill(module, tensors, where, spec)
@@ -40,10 +41,8 @@ def filled_module(
 
 def build_module(spec: str, arguments: Mapping[str, Any]) -> nn.Module:
     """Import the module or file of ``spec``, call its factory, and return the model it makes."""
-    if spec.startswith(timm_models.PREFIX):
-        factory = timm_models.timm_factory(spec.removeprefix(timm_models.PREFIX), arguments)
-    else:
-        factory = _named(spec)
+    of_timm = spec.startswith(TIMM)
+    factory = timm_models.timm_factory(spec.removeprefix(TIMM), arguments) if of_timm else _named(spec)
     model = _run(lambda: factory(**arguments), f"--model {spec}: the factory failed")
     if not isinstance(model, nn.Module):
         raise InputError(f"--model {spec}: the factory gave {type(model).__name__}, a torch.nn.Module is wanted")

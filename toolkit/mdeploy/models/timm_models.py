@@ -20,7 +20,6 @@ from mdeploy.formats.preprocessing import INTERPOLATIONS, Preprocessing, install
 from mdeploy.models.transform import Brought, ImageTransform
 
 __all__ = [
-    "PREFIX",
     "brought_by_timm",
     "timm_configuration",
     "timm_factory",
@@ -29,7 +28,6 @@ __all__ = [
     "timm_transform",
 ]
 
-PREFIX = "timm:"
 _FETCHES = ("pretrained", "checkpoint_path", "pretrained_cfg", "pretrained_cfg_overlay", "cache_dir")
 
 

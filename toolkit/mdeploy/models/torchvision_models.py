@@ -9,14 +9,9 @@ from typing import Any
 from mdeploy.formats.preprocessing import Preprocessing, installed_arithmetic
 from mdeploy.models.transform import Brought, ImageTransform
 
-__all__ = ["brought_by_torchvision", "is_torchvision", "torchvision_weights"]
+__all__ = ["brought_by_torchvision", "torchvision_weights"]
 
 _HASH = 8  # hexadecimal digits of a file's SHA-256 at the end of its name, as torch.hub has them
-
-
-def is_torchvision(spec: str) -> bool:
-    """Whether ``--model`` names a function of torchvision.models."""
-    return spec.partition(":")[0] == "torchvision.models" or spec.startswith("torchvision.models.")
 
 
 def torchvision_weights(name: str, sha256: str = "") -> Any | None:

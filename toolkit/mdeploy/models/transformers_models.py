@@ -19,42 +19,38 @@ from torch import nn
 
 from mdeploy.errors import InputError, UnavailableError, UsageError, first_line, named_line
 from mdeploy.formats.json_text import read_json
-from mdeploy.formats.preprocessing import Preprocessing, installed_arithmetic
+from mdeploy.formats.preprocessing import CLIP, HALF, IMAGENET, Preprocessing, installed_arithmetic
 from mdeploy.models.fit import Tensors, listed
+from mdeploy.models.libraries import TRANSFORMERS
 from mdeploy.models.snapshot import CONFIG
 from mdeploy.models.transform import ImageTransform
 
-__all__ = ["PREFIX", "filled", "processor_transform"]
-
-PREFIX = "transformers:"
+__all__ = ["filled", "processor_transform"]
 
 _MAX_CONFIG_BYTES = 64 << 20
 
 Values = tuple[float, ...]
 
 _RESAMPLE = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic", 4: "box"}
-_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-_HALF = ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))
-_CLIP = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
 
 # What a processor's file leaves out, as transformers 5.24 has it: size, resample, crop, and mean with std.
 _SQUARE: dict[str, int] = {"height": 224, "width": 224}
 _SHORT: dict[str, int] = {"shortest_edge": 224}
 _DEFAULTS: dict[str, tuple[dict[str, int], int, dict[str, int] | None, tuple[Values, Values]]] = {
-    "Beit": (_SQUARE, 3, None, _HALF),
-    "Bit": (_SHORT, 3, _SQUARE, _CLIP),
-    "CLIP": (_SHORT, 3, _SQUARE, _CLIP),
-    "ConvNext": ({"shortest_edge": 384}, 3, None, _HALF),
-    "DeiT": ({"height": 256, "width": 256}, 3, _SQUARE, _HALF),
-    "EfficientNet": ({"height": 346, "width": 346}, 3, None, _HALF),
-    "Levit": (_SHORT, 3, _SQUARE, _IMAGENET),
-    "MobileNetV1": ({"shortest_edge": 256}, 2, _SQUARE, _HALF),
-    "MobileNetV2": ({"shortest_edge": 256}, 2, _SQUARE, _HALF),
-    "MobileViT": (_SHORT, 3, {"height": 256, "width": 256}, _HALF),
-    "PoolFormer": (_SHORT, 3, _SQUARE, _IMAGENET),
-    "Pvt": (_SQUARE, 3, None, _IMAGENET),
-    "Siglip": (_SQUARE, 3, None, _HALF),
-    "ViT": (_SQUARE, 2, None, _HALF),
+    "Beit": (_SQUARE, 3, None, HALF),
+    "Bit": (_SHORT, 3, _SQUARE, CLIP),
+    "CLIP": (_SHORT, 3, _SQUARE, CLIP),
+    "ConvNext": ({"shortest_edge": 384}, 3, None, HALF),
+    "DeiT": ({"height": 256, "width": 256}, 3, _SQUARE, HALF),
+    "EfficientNet": ({"height": 346, "width": 346}, 3, None, HALF),
+    "Levit": (_SHORT, 3, _SQUARE, IMAGENET),
+    "MobileNetV1": ({"shortest_edge": 256}, 2, _SQUARE, HALF),
+    "MobileNetV2": ({"shortest_edge": 256}, 2, _SQUARE, HALF),
+    "MobileViT": (_SHORT, 3, {"height": 256, "width": 256}, HALF),
+    "PoolFormer": (_SHORT, 3, _SQUARE, IMAGENET),
+    "Pvt": (_SQUARE, 3, None, IMAGENET),
+    "Siglip": (_SQUARE, 3, None, HALF),
+    "ViT": (_SQUARE, 2, None, HALF),
 }
 _OWN_CROP = {"EfficientNet": {"height": 289, "width": 289}, "Beit": _SQUARE}  # where it is asked for
 _CROP_PCT = {"ConvNext": 224 / 256, "PoolFormer": 0.9}
@@ -69,7 +65,7 @@ def filled(spec: str, tensors: Tensors, where: str, folder: Path | None) -> tupl
     ``UnavailableError`` where it is not installed, ``InputError`` for a class that is no classifier of images, a
     configuration with code of its own, and weights that do not fit.
     """
-    name = spec.removeprefix(PREFIX)
+    name = spec.removeprefix(TRANSFORMERS)
     if folder is None or not (folder / CONFIG).is_file():
         raise UsageError(f"--model {spec}: give the directory with its {CONFIG} as SOURCE")
     config = read_json(folder / CONFIG, _MAX_CONFIG_BYTES)

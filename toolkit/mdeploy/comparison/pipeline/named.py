@@ -14,7 +14,7 @@ from mdeploy.comparison.pipeline.source import SourceTransform, Step, steps_of, 
 from mdeploy.errors import UnavailableError, UsageError
 from mdeploy.formats.artifact import Artifact
 from mdeploy.formats.manifest import InputSpec
-from mdeploy.formats.preprocessing import Preprocessing
+from mdeploy.models.libraries import TIMM, is_torchvision
 from mdeploy.models.transform import ImageTransform
 
 __all__ = ["source_transform"]
@@ -40,9 +40,9 @@ def source_transform(artifact: Artifact, options: PrepareOptions, factory: str |
     folder = options.source if options.source is not None and options.source.is_dir() else None
     if folder is not None:
         found = _of_directory(folder, spec)
-    elif options.model is not None and options.model.startswith("timm:"):
-        found = _of_timm(options.model.removeprefix("timm:"), spec)
-    elif options.model is not None and options.model.startswith("torchvision.models"):
+    elif options.model is not None and options.model.startswith(TIMM):
+        found = _of_timm(options.model.removeprefix(TIMM), spec)
+    elif options.model is not None and is_torchvision(options.model):
         found = _of_torchvision(options.model.rpartition(":")[2], source.sha256, spec)
     elif source.kind == "checkpoint":
         found = _of_checkpoint(artifact, options)
@@ -101,15 +101,7 @@ def _of_checkpoint(artifact: Artifact, options: PrepareOptions) -> Found:
         raise UsageError(f"{error}; {_SAY}") from error
     loaded = checkpoint.load(path)
     given = loaded.input
-    how = given.preprocessing
-    if how is None:
-        resize = given.resize
-        how = Preprocessing(
-            interpolation=resize.mode if resize else "bilinear",
-            short_side=resize.short_side if resize else None,
-            size=resize.size if resize else None,
-            crop=given.crop,
-        )
+    how = given.described("pillow")
     mean, std = given.mean or (0.0,) * given.channels, given.std or (1.0,) * given.channels
     transform = ImageTransform(given.image_size or (0, 0), how, mean, std, given.color_order or "rgb")
     return f"the checkpoint {path.name}", steps_of_pillow(transform), loaded.labels

@@ -50,7 +50,7 @@ def our_stages_of(rgba: npt.NDArray[np.uint8], spec: InputSpec) -> tuple[Stages,
         "resize": _run(rgba, _cut(plain, size, None), size),
         "crop": _run(rgba, plain, spec.image_size or size),
         "scale": _run(rgba, _scaled(spec), spec.image_size or size),
-        "normalise": _run(rgba, spec, spec.image_size or size),
+        "normalise": np.asarray(tensor[0] if spec.layout == "NHWC" else np.moveaxis(tensor[0], 0, -1), np.float64),
     }
     return stages, tensor
 

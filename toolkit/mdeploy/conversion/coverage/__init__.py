@@ -13,9 +13,9 @@ import os
 from mdeploy.conversion.coverage.nets import cover_nets
 from mdeploy.conversion.coverage.search import Covered, cover_graph
 
-__all__ = ["Covered", "cover_graph", "cover_nets", "is_wanted"]
+__all__ = ["Covered", "cover_graph", "cover_nets", "coverage_is_wanted"]
 
 
-def is_wanted() -> bool:
+def coverage_is_wanted() -> bool:
     """Whether conversions measure it: parity says so of an artifact where nobody did."""
     return os.environ.get("MDEPLOY_COVERAGE", "") != "0"

@@ -15,9 +15,10 @@ from mdeploy.conversion.sources.base import SourceOptions
 from mdeploy.errors import InputError, UsageError
 from mdeploy.files import reading
 from mdeploy.models.file_kinds import foreign_kind, is_pickle, is_safetensors, is_zip
+from mdeploy.models.libraries import is_of_a_library
 from mdeploy.models.snapshot import is_snapshot
 
-__all__ = ["brings_shape", "check_source", "kind_of", "missing_flags"]
+__all__ = ["check_source", "kind_of", "missing_flags"]
 
 _CHECKPOINT = "mdeploy-checkpoint"
 _MAX_PICKLE_BYTES = 16 << 20
@@ -82,15 +83,15 @@ def check_source(path: Path, options: SourceOptions) -> None:
 
 def missing_flags(path: Path, kind: str, options: SourceOptions) -> None:
     """Raise ``UsageError`` with every flag that a source of this kind needs and does not have."""
-    needed = [name for name in _NEEDED.get(kind, ()) if name != "input_shapes" or not brings_shape(options.model)]
+    needed = [name for name in _NEEDED.get(kind, ()) if name != "input_shapes" or not _brings_shape(options.model)]
     missing = [_REMEDIES[name] for name in needed if not getattr(options, name)]
     if missing:
         raise UsageError(f"{path} {_CALLED[kind]}; say {', and '.join(missing)}")
 
 
-def brings_shape(model: str | None) -> bool:
+def _brings_shape(model: str | None) -> bool:
     """Whether the library of ``--model`` says what goes in; it is asked when the model is made."""
-    return model is not None and model.startswith(("timm:", "transformers:", "torchvision.models"))
+    return model is not None and is_of_a_library(model)
 
 
 def _holds_weights_only(path: Path) -> bool:
